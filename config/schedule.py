@@ -1,0 +1,29 @@
+"""What happens when: the one place that says it. Times are those of the lender's office, settings.TIME_ZONE."""
+
+from datetime import timedelta
+
+from celery.schedules import crontab
+
+# The daily close, step by step, in order. Each is a dotted path of a service that takes the business date.
+CLOSE_STEPS: list[str] = []
+
+# Nobody may be contacted outside these hours; the gate decides per person, this only saves pointless work.
+CONTACT_HOURS = "8-20"
+
+BEAT_SCHEDULE = {
+    "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(hour=0, minute=5)},
+    "send notices": {"task": "lending.tasks.send_notices", "schedule": timedelta(minutes=1)},
+    "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
+    "work the strategy": {
+        "task": "dunning.tasks.work_strategy",
+        "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),
+    },
+}
+
+# Which queue does what, by the beginning of the task's name. A queue of its own keeps money from waiting for scores.
+ROUTES = {
+    "risk.tasks.*": {"queue": "scoring"},
+    "lending.tasks.send_*": {"queue": "contacts"},
+    "lending.tasks.*": {"queue": "money"},
+    "dunning.tasks.*": {"queue": "contacts"},
+}
