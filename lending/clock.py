@@ -1,0 +1,27 @@
+"""The only module that reads the wall clock.
+
+The business date is data: it moves when a day is closed. Edges (views, tasks, admin, commands) ask here once and
+pass `on` and `at` down; models, engines and services never look at a clock.
+"""
+
+from datetime import date, datetime
+
+from django.utils import timezone
+
+from lending.models import BusinessDate
+
+
+def today() -> date:
+    """The open business date."""
+    return BusinessDate.current()
+
+
+def now() -> datetime:
+    """The moment of business: the business date with the wall's local time of day."""
+    wall = timezone.localtime()
+    return wall.replace(**{part: getattr(today(), part) for part in ("year", "month", "day")})
+
+
+def wall() -> datetime:
+    """The wall clock itself, for things that live outside the business day (time-outs, run logs)."""
+    return timezone.now()

@@ -1,0 +1,40 @@
+"""One append-only table is the audit trail, the timeline of every page and the outbox of webhooks."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+
+from lending.models import Customer, Event, User
+
+
+def record(kind: str, subject: models.Model, *, by: User | None, at: datetime, **data: Any) -> Event:
+    """Write down that something happened, in the transaction of the thing itself.
+
+    `kind` is `noun.verb` in the past tense ("line.suspended"); `by` is None when the system acted; `data` holds
+    plain values (amounts and dates are kept as text).
+    """
+    event = build(kind, subject, by=by, at=at, **data)
+    event.save(force_insert=True)
+    return event
+
+
+def build(kind: str, subject: models.Model, *, by: User | None, at: datetime, **data: Any) -> Event:
+    """The unsaved event, for callers that write many at once."""
+    return Event(
+        kind=kind,
+        subject_type=subject._meta.label_lower,
+        subject_id=subject.pk,
+        customer_id=_customer_id(subject),
+        actor=by,
+        at=at,
+        data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)),
+    )
+
+
+def _customer_id(subject: models.Model) -> int | None:
+    if isinstance(subject, Customer):
+        return subject.pk
+    return getattr(subject, "customer_id", None)

@@ -1,0 +1,49 @@
+from lending.models.application import Application, Document, Offer
+from lending.models.calendar import BusinessDate, DayClose
+from lending.models.collateral import Collateral
+from lending.models.customer import Consent, Customer, Industry
+from lending.models.house import (
+    ApiRequest,
+    ApprovalRequest,
+    Event,
+    Notice,
+    NoticeTemplate,
+    RuleParameter,
+)
+from lending.models.ledger import Account, JournalEntry, JournalLine
+from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
+from lending.models.loan import Instalment, Loan, Statement, Transaction
+from lending.models.product import Product
+from lending.models.user import User
+
+__all__ = [
+    "Account",
+    "ApiRequest",
+    "Application",
+    "ApprovalRequest",
+    "BusinessDate",
+    "Collateral",
+    "Consent",
+    "CreditLine",
+    "Customer",
+    "DayClose",
+    "Document",
+    "Event",
+    "Industry",
+    "Instalment",
+    "JournalEntry",
+    "JournalLine",
+    "LimitChange",
+    "LineHold",
+    "Loan",
+    "Notice",
+    "NoticeTemplate",
+    "Offer",
+    "Product",
+    "Purchase",
+    "RuleParameter",
+    "Statement",
+    "TemporaryLimit",
+    "Transaction",
+    "User",
+]
