@@ -20,6 +20,8 @@ try:
     SECRET_KEY = env.required("SECRET_KEY")
     # Fernet keys: the first encrypts, all decrypt, so that keys can be rotated.
     FIELD_ENCRYPTION_KEYS = env.required("FIELD_ENCRYPTION_KEYS").replace(" ", "").split(",")
+    # Fingerprints of encrypted values, for look-ups; a key of its own, so that they outlive a rotation.
+    FIELD_DIGEST_KEY = env.required("FIELD_DIGEST_KEY")
     DATABASE_URL = env.text("DATABASE_URL", "postgresql:///opentab") if DEBUG else env.required("DATABASE_URL")
     REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0") if DEBUG else env.required("REDIS_URL")
     DATABASE_CONN_MAX_AGE = env.number("DATABASE_CONN_MAX_AGE", 60)
@@ -227,7 +229,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- work in the background -----------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = REDIS_URL
+# Celery has its own word for a socket.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
 CELERY_RESULT_BACKEND = None  # what a task did is a row, never a result
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "default"
