@@ -12,7 +12,7 @@ from lending.models.house import (
 )
 from lending.models.ledger import Account, JournalEntry, JournalLine
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
-from lending.models.loan import Instalment, Loan, Statement, Transaction
+from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
 from lending.models.product import Product
 from lending.models.user import User
 
@@ -39,6 +39,7 @@ __all__ = [
     "Notice",
     "NoticeTemplate",
     "Offer",
+    "Payment",
     "Product",
     "Purchase",
     "RuleParameter",

@@ -314,3 +314,50 @@ class Statement(models.Model):
     @property
     def outstanding(self) -> Decimal:
         return self.instalments.aggregate(sum=models.Sum("outstanding"))["sum"] or fields.ZERO
+
+
+class PaymentState(models.TextChoices):
+    STARTED = "STARTED", _("Started")
+    PAID = "PAID", _("Paid")
+    FAILED = "FAILED", _("Failed")
+
+
+class Payment(FSMModelMixin, models.Model):
+    """Money a customer sends through a gateway: for the oldest debts first, or to settle one loan early."""
+
+    State = PaymentState
+
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, related_name="payments", verbose_name=_("customer")
+    )
+    settles = models.ForeignKey(
+        Loan, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("settles the loan")
+    )
+    state = fields.state(State, State.STARTED, _("state"))
+    amount = fields.money(_("amount"))
+    gateway = models.CharField(_("gateway"), max_length=40)
+    reference = models.CharField(_("reference"), max_length=64, unique=True)
+    started_at = models.DateTimeField(_("started at"))
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    error = models.CharField(_("error"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("payment")
+        verbose_name_plural = _("payments")
+        ordering = ["-id"]
+        constraints = [
+            fields.known_states("payment", PaymentState),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @transition(field="state", source=PaymentState.STARTED, target=PaymentState.PAID)
+    def succeed(self) -> None:
+        """The gateway has the money."""
+
+    @transition(field="state", source=PaymentState.STARTED, target=PaymentState.FAILED)
+    def fail(self, *, error: str) -> None:
+        """The gateway did not get it."""
+        self.error = error[:200]
