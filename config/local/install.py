@@ -1,0 +1,119 @@
+"""The first step from a fresh clone: .venv with everything in it. Runs on any Python, with its standard library alone.
+
+    python3 -I config/local/install.py
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+STAMP = os.path.join(VENV, "installed")
+REQUIREMENTS = os.path.join(ROOT, "requirements.txt")
+OLDEST = (3, 11)
+
+
+def main():
+    if sys.version_info < OLDEST:
+        return "OpenTab needs Python 3.11 or newer; this is {}.{}. With another one: make run PYTHON=python3.11".format(
+            *sys.version_info[:2]
+        )
+    if read(STAMP) == wanted():
+        return None
+    return make_venv() or install()
+
+
+def wanted():
+    """What the stamp says when .venv is up to date. The path counts: a venv does not survive being moved."""
+    packages = hashlib.sha256(read(REQUIREMENTS).encode()).hexdigest()
+    return "{}\n{}\n".format(packages, VENV)
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def make_venv():
+    if whole():
+        return None
+    if os.path.lexists(VENV):
+        print("  .venv is not whole, or was moved here: making it anew", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+    print("  Making .venv ...", flush=True)
+    done = subprocess.run([sys.executable, "-m", "venv", VENV], capture_output=True, text=True)
+    if done.returncode == 0:
+        return None
+    shutil.rmtree(VENV, ignore_errors=True)
+    if "ensurepip" in done.stdout + done.stderr:
+        return "This Python cannot make a venv. On Debian: apt-get install python3-venv"
+    return "Making .venv failed:\n" + (done.stdout + done.stderr).strip()
+
+
+def whole():
+    """True when .venv was made here and can install."""
+    if 'VIRTUAL_ENV="{}"'.format(VENV) not in read(os.path.join(VENV, "bin", "activate")).replace("'", '"'):
+        activate = read(os.path.join(VENV, "bin", "activate"))
+        if VENV not in activate:
+            return False
+    test = subprocess.run([PYTHON, "-c", "import pip"], capture_output=True)
+    return test.returncode == 0
+
+
+def install():
+    total = len(re.findall(r"^[A-Za-z0-9]", read(REQUIREMENTS), flags=re.MULTILINE))
+    print("  Installing {} packages into .venv (the first time takes a minute or two)".format(total), flush=True)
+    started = time.monotonic()
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", REQUIREMENTS]
+    # Packages that the list no longer names stay where they are: harmless, and quicker than a new .venv.
+    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
+    said = follow(pip.stdout, total)
+    if pip.wait():
+        return "\n".join(said[-15:]) + "\n\npip could not install the packages (see above). Is the network there?"
+    with open(STAMP, "w") as file:
+        file.write(wanted())
+    print("  Installed in {:.0f} s".format(time.monotonic() - started), flush=True)
+    return None
+
+
+def follow(lines, total):
+    """Show one line of progress where pip would print hundreds, and return what pip said."""
+    said, seen = [], 0
+    for line in lines:
+        said.append(line.rstrip())
+        if re.match(r"(Collecting|Requirement already satisfied:) ", line):
+            seen += 1
+            progress("{:3d}/{} {}".format(min(seen, total), total, re.split(r"satisfied: |Collecting ", line)[1].split()[0]))
+        elif line.startswith("Installing collected packages"):
+            progress("unpacking")
+    if sys.stdout.isatty():
+        print("\r\033[K", end="")
+    return said
+
+
+def progress(text, every=25):
+    if sys.stdout.isatty():
+        print("\r\033[K    " + text, end="", flush=True)
+    elif not text[:3].strip().isdigit() or int(text[:3]) % every == 0:
+        print("    " + text, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        trouble = main()
+    except KeyboardInterrupt:
+        trouble = "\nStopped. Nothing is lost: the next run goes on from here."
+    except OSError as problem:
+        trouble = "{}: {}. Was this folder made by another account?".format(problem.filename, problem.strerror)
+    if trouble:
+        print(trouble, file=sys.stderr)
+        sys.exit(1)
