@@ -1,0 +1,73 @@
+"""Dates of a loan: due dates that never drift, statement days, business days."""
+
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date, timedelta
+
+STATEMENT_TO_DUE_DAYS = 9
+
+
+def add_months(start: date, months: int, day: int | None = None) -> date:
+    """``start`` plus whole months, on ``day`` (default: the day of ``start``) or the last day of a shorter month.
+
+    Roll from the first date, never from the last one: 31 Oct, 30 Nov, 31 Dec, 31 Jan, 29 Feb, 31 Mar.
+    """
+    years, month0 = divmod(start.month - 1 + months, 12)
+    return clamp(start.year + years, month0 + 1, day or start.day)
+
+
+def clamp(year: int, month: int, day: int) -> date:
+    """That day of the month, or the month's last day where it has no such day."""
+    if day > 28:
+        day = min(day, monthrange(year, month)[1])
+    return date(year, month, day)
+
+
+def roll(anchor: date, unit: str, steps: int, day: int | None = None) -> date:
+    """``anchor`` plus ``steps`` units (DAY, WEEK, MONTH, YEAR)."""
+    if unit == "MONTH":
+        return add_months(anchor, steps, day)
+    if unit == "YEAR":
+        return add_months(anchor, 12 * steps, day)
+    return anchor + timedelta(days=steps * (7 if unit == "WEEK" else 1))
+
+
+def statement_due_on(statement_on: date) -> date:
+    """The due date of the bill made on ``statement_on``: nine days later, never past the end of that month."""
+    return clamp(statement_on.year, statement_on.month, statement_on.day + STATEMENT_TO_DUE_DAYS)
+
+
+def next_statement_on(day: date, statement_day: int) -> date:
+    """The first statement date on or after ``day``; raises ValueError unless ``statement_day`` is 1 to 28."""
+    if not 1 <= statement_day <= 28:
+        raise ValueError("statement_day must be 1 to 28")
+    this_month = day.replace(day=statement_day)
+    return this_month if day <= this_month else add_months(this_month, 1)
+
+
+def first_due_on(purchase_on: date, statement_day: int) -> date:
+    """The due date of the first statement that holds a purchase; one made on the statement day is still in it."""
+    return statement_due_on(next_statement_on(purchase_on, statement_day))
+
+
+def roll_business_day(day: date, is_working: Callable[[date], bool], rule: str = "FOLLOWING") -> date:
+    """``day``, or the nearest working day by ``rule``: NONE, FOLLOWING, MODIFIED_FOLLOWING (not into the next
+    month) or PRECEDING. Raises ValueError for another rule or a calendar with no working day within 31 days."""
+    if rule == "NONE" or is_working(day):
+        return day
+    if rule == "PRECEDING":
+        return _walk(day, -1, is_working)
+    if rule not in ("FOLLOWING", "MODIFIED_FOLLOWING"):
+        raise ValueError(f"unknown business day rule: {rule}")
+    later = _walk(day, 1, is_working)
+    if rule == "MODIFIED_FOLLOWING" and later.month != day.month:
+        return _walk(day, -1, is_working)
+    return later
+
+
+def _walk(day: date, step: int, is_working: Callable[[date], bool]) -> date:
+    for distance in range(1, 32):
+        candidate = day + timedelta(days=step * distance)
+        if is_working(candidate):
+            return candidate
+    raise ValueError(f"no working day within a month of {day}")

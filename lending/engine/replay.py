@@ -1,0 +1,168 @@
+"""The fold: terms and events in, the loan as it stands out.
+
+Events are folded by effective date, and on one day in the order in which they are listed. A charge takes part
+from the moment it was listed, or from its own date when that is earlier.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from lending.engine import penalty, settlement, tranches
+from lending.engine.allocation import FEE, INTEREST, PENALTY
+from lending.engine.errors import EventError
+from lending.engine.loan import Loan
+from lending.engine.money import to_minor
+from lending.engine.payment import pay
+from lending.engine.state import Event, LoanState
+from lending.engine.terms import Terms
+
+PAYMENTS = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "PAYOUT_REFUND")
+WAIVABLE = {"INTEREST": INTEREST, "FEE": FEE, "PENALTY": PENALTY}
+
+
+def replay(terms: Terms, events: Sequence[Event], as_of: date) -> LoanState:
+    """Fold ``events`` over ``terms`` up to ``as_of``; raises EventError for one that cannot have happened.
+
+    Transactions dated after ``as_of`` have not happened yet; a charge listed is known, whenever it falls due.
+    """
+    return fold(terms, events, as_of).state(as_of)
+
+
+def fold(terms: Terms, events: Sequence[Event], as_of: date) -> Loan:
+    loan = Loan(terms)
+    for event in in_effect(events, as_of):
+        penalty.accrue(loan, event.on)
+        _apply(loan, event)
+    penalty.accrue(loan, as_of)
+    return loan
+
+
+def in_effect(events: Sequence[Event], as_of: date) -> list[Event]:
+    """The events that count on ``as_of``, reversed ones left out, in the order in which they are folded."""
+    gone = _reversed(events, as_of)
+    dated, known = [], date.min
+    for event in events:
+        is_charge = event.type == "CHARGE"
+        if event.type == "REVERSAL" or event.ref in gone or (event.on > as_of and not is_charge):
+            continue
+        known = known if is_charge else max(known, event.on)
+        dated.append((min(event.on, known) if is_charge else event.on, event))
+    dated.sort(key=_effective)
+    return [event for _, event in dated]
+
+
+def _effective(item: tuple[date, Event]) -> date:
+    return item[0]
+
+
+def _reversed(events: Sequence[Event], as_of: date) -> set[str]:
+    refs = {event.ref: event for event in events}
+    if len(refs) != len(events):
+        raise EventError(_twice(events), "ref is used twice")
+    gone = set()
+    for event in events:
+        if event.type == "REVERSAL" and event.on <= as_of:
+            target = refs.get(event.of or "")
+            if target is None or target.type == "REVERSAL":
+                raise EventError(event.ref, f"reverses {event.of!r}, which is no event that can be reversed")
+            gone.add(target.ref)
+    return gone
+
+
+def _twice(events: Sequence[Event]) -> str:
+    seen: set[str] = set()
+    return next(event.ref for event in events if event.ref in seen or seen.add(event.ref))  # type: ignore[func-returns-value]
+
+
+def _apply(loan: Loan, event: Event) -> None:
+    amount = _amount(loan, event)
+    if event.type in PAYMENTS:
+        pay(loan, event, amount)
+    elif event.type == "CHARGE":
+        _charge(loan, event, amount)
+    elif event.type == "DISBURSEMENT":
+        tranches.disburse(loan, event, amount)
+    else:
+        handler = _OTHERS.get(event.type)
+        if handler is None:
+            raise EventError(event.ref, f"unknown type {event.type}")
+        handler(loan, event, amount)
+
+
+def _amount(loan: Loan, event: Event) -> int:
+    try:
+        amount = to_minor(Decimal(event.amount), loan.terms.decimals)
+    except (ValueError, ArithmeticError) as error:
+        raise EventError(event.ref, str(error)) from None
+    if amount < 0 or (amount == 0 and event.type not in ("WRITE_OFF", "SETTLEMENT")):
+        raise EventError(event.ref, "amount must be above zero")
+    if event.type != "DISBURSEMENT" and not loan.disbursed:
+        raise EventError(event.ref, "comes before the disbursement")
+    return amount
+
+
+def _charge(loan: Loan, event: Event, amount: int) -> None:
+    """A fee or penalty falls due with the instalment whose period holds its date, or on a row of its own."""
+    if event.kind not in ("FEE", "PENALTY"):
+        raise EventError(event.ref, "kind of a charge must be FEE or PENALTY")
+    row = loan.row_of_charge(event.on)
+    component = FEE if event.kind == "FEE" else PENALTY
+    row.due[component] += amount
+    if component == PENALTY:
+        row.charged += amount
+    row.paid_on = None
+    loan.use_credit(event.on)
+
+
+def _waive(loan: Loan, event: Event, amount: int) -> None:
+    """Oldest first, never more than is owed of that component."""
+    component = WAIVABLE.get(event.kind or "")
+    if component is None:
+        raise EventError(event.ref, "kind of a waiver must be INTEREST, FEE or PENALTY")
+    taken_in_all = 0
+    for row in loan.rows:
+        taken = min(amount - taken_in_all, row.owed(component))
+        if taken > 0:
+            row.waived[component] += taken
+            row.settle_on(event.on)
+            taken_in_all += taken
+    loan.note(event.ref, component, taken_in_all)
+
+
+def _write_off(loan: Loan, event: Event, amount: int) -> None:
+    """Everything owed is given up on; the amount of the event is what the books say and may be zero."""
+    loan.status = "WRITTEN_OFF"
+    for row in loan.rows:
+        for component in range(4):
+            owed = row.owed(component)
+            row.written[component] += owed
+            loan.note(event.ref, component, owed)
+
+
+def _recover(loan: Loan, event: Event, amount: int) -> None:
+    if loan.status != "WRITTEN_OFF":
+        raise EventError(event.ref, "recovers a loan that is not written off")
+    loan.recovered += amount
+    loan.note_recovered(event.ref, amount)
+
+
+def _refund_credit(loan: Loan, event: Event, amount: int) -> None:
+    """Pays out an overpaid balance; what goes beyond it (after a reversal, say) is owed as principal again."""
+    beyond = loan.take_credit(event.ref, amount)
+    loan.refunded += amount
+    if beyond:
+        row = loan.row_for_debt(event.on)
+        row.due[0] += beyond
+        row.paid_on = None
+
+
+_OTHERS = {
+    "WAIVER": _waive,
+    "WRITE_OFF": _write_off,
+    "RECOVERY": _recover,
+    "CREDIT_REFUND": _refund_credit,
+    "SETTLEMENT": settlement.settle,
+}
+
+

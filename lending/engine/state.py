@@ -1,0 +1,258 @@
+"""What a fold gives: the loan as it stands, in Decimals, for people and for the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from lending.engine.money import from_minor
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``kind``: FEE or PENALTY of a CHARGE; INTEREST, FEE or PENALTY of a WAIVER.
+    ``of``: the ref that a REVERSAL takes back. ``on`` of a CHARGE is the day it falls due."""
+
+    ref: str
+    type: str
+    on: date
+    amount: Decimal = ZERO
+    kind: str | None = None
+    of: str | None = None
+
+
+@dataclass(slots=True)
+class Split:
+    """Where the money of one event went; the parts sum to its amount (CREDIT_REFUND: overpaid is negative)."""
+
+    principal: Decimal = ZERO
+    interest: Decimal = ZERO
+    fee: Decimal = ZERO
+    penalty: Decimal = ZERO
+    overpaid: Decimal = ZERO
+    recovered: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        return self.principal + self.interest + self.fee + self.penalty + self.overpaid + self.recovered
+
+
+@dataclass(slots=True)
+class InstalmentState:
+    """One instalment: what is due, paid, waived and written off of each component."""
+
+    number: int
+    due_on: date
+    principal: Decimal
+    interest: Decimal
+    fee: Decimal
+    penalty: Decimal
+    principal_paid: Decimal = ZERO
+    interest_paid: Decimal = ZERO
+    fee_paid: Decimal = ZERO
+    penalty_paid: Decimal = ZERO
+    interest_waived: Decimal = ZERO
+    fee_waived: Decimal = ZERO
+    penalty_waived: Decimal = ZERO
+    principal_written_off: Decimal = ZERO
+    interest_written_off: Decimal = ZERO
+    fee_written_off: Decimal = ZERO
+    penalty_written_off: Decimal = ZERO
+    paid_on: date | None = None
+    is_down_payment: bool = False
+
+    @property
+    def total(self) -> Decimal:
+        return self.principal + self.interest + self.fee + self.penalty
+
+    @property
+    def paid(self) -> Decimal:
+        return self.principal_paid + self.interest_paid + self.fee_paid + self.penalty_paid
+
+    @property
+    def waived(self) -> Decimal:
+        return self.interest_waived + self.fee_waived + self.penalty_waived
+
+    @property
+    def written_off(self) -> Decimal:
+        return (
+            self.principal_written_off
+            + self.interest_written_off
+            + self.fee_written_off
+            + self.penalty_written_off
+        )
+
+    @property
+    def outstanding(self) -> Decimal:
+        return self.total - self.paid - self.waived - self.written_off
+
+    @property
+    def principal_outstanding(self) -> Decimal:
+        return self.principal - self.principal_paid - self.principal_written_off
+
+    @property
+    def interest_outstanding(self) -> Decimal:
+        return self.interest - self.interest_paid - self.interest_waived - self.interest_written_off
+
+    @property
+    def fee_outstanding(self) -> Decimal:
+        return self.fee - self.fee_paid - self.fee_waived - self.fee_written_off
+
+    @property
+    def penalty_outstanding(self) -> Decimal:
+        return self.penalty - self.penalty_paid - self.penalty_waived - self.penalty_written_off
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """What should have been paid before a day and was not."""
+
+    principal: Decimal
+    interest: Decimal
+    fee: Decimal
+    penalty: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.principal + self.interest + self.fee + self.penalty
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The loan as the ledger sees it on a day; the ledger books the difference of two positions.
+
+    ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and written
+    off, below zero when paid before they were billed; ``credit`` is what the lender owes back; ``*_earned`` is
+    billed so far less waived; ``disbursed``, ``received`` (all money in), ``refunded`` (money paid back out),
+    ``written_off`` and ``recovered`` are totals since the beginning. Always holds:
+    principal + interest + fee + penalty - credit
+    = disbursed + refunded + interest_earned + fee_earned + penalty_earned - received - written_off.
+    """
+
+    principal: Decimal
+    interest: Decimal
+    fee: Decimal
+    penalty: Decimal
+    credit: Decimal
+    interest_earned: Decimal
+    fee_earned: Decimal
+    penalty_earned: Decimal
+    disbursed: Decimal
+    received: Decimal
+    refunded: Decimal
+    principal_written_off: Decimal
+    interest_written_off: Decimal
+    fee_written_off: Decimal
+    penalty_written_off: Decimal
+    recovered: Decimal
+
+    @property
+    def written_off(self) -> Decimal:
+        return (
+            self.principal_written_off
+            + self.interest_written_off
+            + self.fee_written_off
+            + self.penalty_written_off
+        )
+
+
+@dataclass(slots=True)
+class LoanState:
+    """The loan on ``as_of``, a pure function of terms and events."""
+
+    as_of: date
+    rows: tuple[InstalmentState, ...]
+    status: str
+    overpaid: Decimal
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    disbursed: Decimal = ZERO
+    received: Decimal = ZERO
+    refunded: Decimal = ZERO
+    recovered: Decimal = ZERO
+
+    @property
+    def outstanding(self) -> Decimal:
+        return sum((row.outstanding for row in self.rows), ZERO)
+
+    @property
+    def principal_outstanding(self) -> Decimal:
+        return sum((row.principal_outstanding for row in self.rows), ZERO)
+
+    def overdue_since(self, as_of: date | None = None) -> date | None:
+        """The oldest unpaid due date before ``as_of``."""
+        day = as_of or self.as_of
+        return min((row.due_on for row in self.rows if row.due_on < day and row.outstanding > 0), default=None)
+
+    def days_past_due(self, as_of: date | None = None) -> int:
+        since = self.overdue_since(as_of)
+        return ((as_of or self.as_of) - since).days if since else 0
+
+    def overdue(self, as_of: date | None = None) -> Overdue:
+        """What was due before ``as_of`` and is not paid, by component."""
+        day = as_of or self.as_of
+        late = [row for row in self.rows if row.due_on < day]
+        return Overdue(
+            principal=sum((row.principal_outstanding for row in late), ZERO),
+            interest=sum((row.interest_outstanding for row in late), ZERO),
+            fee=sum((row.fee_outstanding for row in late), ZERO),
+            penalty=sum((row.penalty_outstanding for row in late), ZERO),
+        )
+
+    def next_due(self, as_of: date | None = None) -> InstalmentState | None:
+        """The first unpaid instalment due on ``as_of`` or later."""
+        day = as_of or self.as_of
+        return next((row for row in self.rows if row.due_on >= day and row.outstanding > 0), None)
+
+    def position(self, as_of: date | None = None) -> Position:
+        """The ledger's view; ``as_of`` should be the day the state was folded to (the default)."""
+        day = as_of or self.as_of
+        total = dict.fromkeys(_SUMMED, ZERO)
+        for row in self.rows:
+            for name in _ALWAYS:
+                total[name] += getattr(row, name)
+            if row.due_on <= day:
+                for name in _BILLED:
+                    total[name] += getattr(row, name)
+        earned = {name: total[name] - total[f"{name}_waived"] for name in _BILLED}
+        return Position(
+            principal=total["principal_outstanding"],
+            **{
+                name: earned[name] - total[f"{name}_paid"] - total[f"{name}_written_off"] for name in _BILLED
+            },
+            credit=self.overpaid,
+            **{f"{name}_earned": amount for name, amount in earned.items()},
+            disbursed=self.disbursed,
+            received=self.received,
+            refunded=self.refunded,
+            **{name: total[name] for name in _ALWAYS if name.endswith("written_off")},
+            recovered=self.recovered,
+        )
+
+
+_BILLED = ("interest", "fee", "penalty")
+_ALWAYS = (
+    "principal_outstanding",
+    "principal_written_off",
+    *(f"{name}_{what}" for name in _BILLED for what in ("paid", "waived", "written_off")),
+)
+_SUMMED = (*_ALWAYS, *_BILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Payoff:
+    """What settles the loan on a day."""
+
+    principal: Decimal
+    interest: Decimal
+    fee: Decimal
+    penalty: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        return self.principal + self.interest + self.fee + self.penalty
+
+
+def decimals_of(minors: list[int], decimals: int) -> list[Decimal]:
+    return [from_minor(minor, decimals) for minor in minors]
