@@ -26,8 +26,8 @@ class LoanState(models.TextChoices):
 class Loan(FSMModelMixin, models.Model):
     """What one contract owes: the fold of its terms and transactions, materialised.
 
-    The balance columns are the loan's position in the books as of `position_on`; the ledger is moved by the
-    difference of two positions and by nothing else.
+    The balance columns are the loan's position in the books on the open business date; the ledger is moved by
+    the difference of two positions and by nothing else.
     """
 
     State = LoanState
@@ -62,7 +62,6 @@ class Loan(FSMModelMixin, models.Model):
     settled_on = models.DateField(_("settled on"), null=True, blank=True)
     # The oldest instalment that is not fully paid: days past due follow from it and the business date.
     oldest_due_on = models.DateField(_("oldest unpaid due date"), null=True, blank=True)
-    position_on = models.DateField(_("position as of"))
     principal = fields.money(_("principal outstanding"))
     interest = fields.money(_("interest billed and unpaid"), help_text=_("below zero when paid in advance"))
     fee = fields.money(_("fees billed and unpaid"))
@@ -147,6 +146,8 @@ class Instalment(models.Model):
     fee_paid = fields.money(_("fee paid"))
     penalty_paid = fields.money(_("penalty paid"))
     waived = fields.money(_("waived"))
+    # Overdue principal summed over days: the daily close adds to it, the penalty follows from it without drift.
+    penalty_base = fields.money(_("principal-days overdue"), editable=False)
     total = models.GeneratedField(
         expression=F("principal") + F("interest") + F("fee") + F("penalty"),
         output_field=models.DecimalField(_("total"), max_digits=18, decimal_places=2),
@@ -186,6 +187,7 @@ class Instalment(models.Model):
         "fee_paid",
         "penalty_paid",
         "waived",
+        "penalty_base",
         "paid_on",
     )
 

@@ -1,4 +1,5 @@
-from decimal import Decimal
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
+from lending.engine.terms import Method, Terms
 from lending.models.customer import Customer
 
 # What a customer signs for: frozen by the database once the version is live.
@@ -22,6 +24,7 @@ TERMS = (
     "method",
     "annual_rate",
     "fee_rate",
+    "single_is_free",
     "upfront_fee_rate",
     "day_count",
     "interest_period",
@@ -75,6 +78,9 @@ class Product(FSMModelMixin, models.Model):
     method = models.CharField(_("method"), max_length=20, choices=Method)
     annual_rate = fields.rate(_("annual rate"), help_text=_("nominal yearly fraction, 0.12 is 12%"))
     fee_rate = fields.rate(_("fee rate per instalment"), help_text=_("share of the original principal"))
+    single_is_free = models.BooleanField(
+        _("no fee for a single instalment"), default=False, help_text=_("buy now, pay with the next bill")
+    )
     upfront_fee_rate = fields.rate(_("upfront fee rate"), help_text=_("share of the original principal"))
     day_count = models.CharField(_("day count"), max_length=20, default="30/360")
     interest_period = models.CharField(_("interest period"), max_length=8, default="PERIOD")
@@ -134,6 +140,25 @@ class Product(FSMModelMixin, models.Model):
     @property
     def local_name(self) -> str:
         return self.name_zh if (get_language() or "").startswith("zh") else self.name
+
+    def terms(self, amount: Decimal, tenor: int, on: date, first_due_on: date | None = None) -> Terms:
+        """The terms of a loan of `amount` in `tenor` monthly instalments, paid out `on` that day."""
+        fee_rate = Decimal(0) if self.single_is_free and tenor == 1 else self.fee_rate
+        return Terms(
+            principal=amount,
+            annual_rate=self.annual_rate,
+            method=Method(self.method),
+            instalments=tenor,
+            disbursed_on=on,
+            first_due_on=first_due_on,
+            day_count=self.day_count,
+            interest_period=self.interest_period,
+            rounding="HALF_UP",
+            fee_rate=fee_rate,
+            upfront_fee=(amount * self.upfront_fee_rate).quantize(fields.ZERO, ROUND_HALF_UP),
+            penalty_rate=self.penalty_rate,
+            penalty_grace_days=self.penalty_grace_days,
+        )
 
     @transition(field="state", source=State.DRAFT, target=State.LIVE)
     def go_live(self) -> None:

@@ -1,0 +1,238 @@
+"""Reference data: the chart of accounts, industries, and the numbers that law and policy set.
+
+Installed after every migrate and safe to run again: rows that exist are left as staff have edited them.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from lending.models import Account, Industry, Product, RuleParameter
+
+ASSET, LIABILITY, EQUITY, INCOME, EXPENSE = Account.Kind.values
+
+ACCOUNTS = [
+    ("1002", ASSET, "Bank", "银行存款"),
+    ("1132", ASSET, "Interest receivable", "应收利息"),
+    ("1133", ASSET, "Fees receivable", "应收手续费"),
+    ("1134", ASSET, "Penalties receivable", "应收罚息"),
+    ("1303", ASSET, "Loans, principal", "贷款本金"),
+    ("2202", LIABILITY, "Payable to merchants", "应付商户款"),
+    ("2241", LIABILITY, "Customers' credit balances", "客户溢缴款"),
+    ("4001", EQUITY, "Paid-in capital", "实收资本"),
+    ("6011", INCOME, "Interest income", "利息收入"),
+    ("6021", INCOME, "Fee income", "手续费收入"),
+    ("6031", INCOME, "Penalty income", "罚息收入"),
+    ("6302", INCOME, "Recoveries of written-off loans", "已核销贷款收回"),
+    ("6701", EXPENSE, "Credit losses", "信用减值损失"),
+    ("6711", EXPENSE, "Goodwill credits", "客户补偿支出"),
+]
+
+# GB/T 4754-2017, the twenty sections.
+INDUSTRIES = [
+    ("A", "Agriculture, forestry, animal husbandry and fishery", "农、林、牧、渔业"),
+    ("B", "Mining", "采矿业"),
+    ("C", "Manufacturing", "制造业"),
+    ("D", "Electricity, heat, gas and water", "电力、热力、燃气及水生产和供应业"),
+    ("E", "Construction", "建筑业"),
+    ("F", "Wholesale and retail", "批发和零售业"),
+    ("G", "Transport, storage and post", "交通运输、仓储和邮政业"),
+    ("H", "Hotels and catering", "住宿和餐饮业"),
+    ("I", "Information, software and IT services", "信息传输、软件和信息技术服务业"),
+    ("J", "Finance", "金融业"),
+    ("K", "Real estate", "房地产业"),
+    ("L", "Leasing and business services", "租赁和商务服务业"),
+    ("M", "Scientific research and technical services", "科学研究和技术服务业"),
+    ("N", "Water, environment and public facilities", "水利、环境和公共设施管理业"),
+    ("O", "Resident services and repair", "居民服务、修理和其他服务业"),
+    ("P", "Education", "教育"),
+    ("Q", "Health and social work", "卫生和社会工作"),
+    ("R", "Culture, sports and entertainment", "文化、体育和娱乐业"),
+    ("S", "Public administration and social organisations", "公共管理、社会保障和社会组织"),
+    ("T", "International organisations", "国际组织"),
+]
+
+GBT = "GB/T 45251-2025"
+CBA = "中国银行业协会 催收工作指引(试行)"
+MICRO = "小额贷款公司综合融资成本管理工作指引"
+HOUSE = "House policy"
+
+# code, lender type, value, unit, from, to, instrument, article, how sure
+RULES = [
+    ("ALL_IN_COST_CAP", "", "0.24", "per year", "2017-08-04", "2025-09-30", "法发〔2017〕22号", "2", "M"),
+    ("ALL_IN_COST_CAP", "", "0.24", "per year", "2025-10-01", None, "金规〔2025〕9号", "6", "P"),
+    ("ALL_IN_COST_CAP", "MICRO_LOAN", "0.24", "per year", "2025-12-01", "2027-12-31", MICRO, "", "P"),
+    ("ALL_IN_COST_CAP", "MICRO_LOAN", "0.12", "per year", "2028-01-01", None, MICRO, "4×1Y-LPR", "P"),
+    ("READING_SECONDS", "", "5", "seconds", "2026-08-01", None, "金规〔2026〕2号", "", "P"),
+    (
+        "CONSUMER_LINE_CAP",
+        "",
+        "200000",
+        "CNY",
+        "2020-07-17",
+        None,
+        "商业银行互联网贷款管理暂行办法",
+        "6",
+        "P",
+    ),
+    (
+        "CONSUMER_LINE_CAP",
+        "MICRO_LOAN",
+        "200000",
+        "CNY",
+        "2025-01-17",
+        None,
+        "小额贷款公司监督管理暂行办法",
+        "",
+        "P",
+    ),
+    (
+        "COMPANY_LINE_CAP",
+        "MICRO_LOAN",
+        "10000000",
+        "CNY",
+        "2025-01-17",
+        None,
+        "小额贷款公司监督管理暂行办法",
+        "",
+        "P",
+    ),
+    ("COMPANY_LINE_CAP", "", "10000000", "CNY", "2020-07-17", None, HOUSE, "", "H"),
+    ("LINE_REVIEW_DAYS", "", "365", "days", "2020-07-17", None, "商业银行互联网贷款管理暂行办法", "", "P"),
+    ("MINIMUM_AGE", "", "18", "years", "2021-01-01", None, "民法典", "17", "V"),
+    ("SECOND_PERSON_ABOVE", "", "50000", "CNY", "2020-01-01", None, HOUSE, "", "H"),
+    ("CONTACT_QUIET_FROM", "", "22", "hour", "2025-02-28", None, GBT, "", "P"),
+    ("CONTACT_QUIET_TO", "", "8", "hour", "2025-02-28", None, GBT, "", "P"),
+    ("CONTACT_EFFECTIVE_CALLS_PER_DAY", "", "3", "calls", "2025-02-28", None, GBT, "", "P"),
+    ("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY", "", "6", "dials", "2025-02-28", "2026-01-29", HOUSE, "", "H"),
+    ("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY", "", "6", "dials", "2026-01-30", None, CBA, "", "P"),
+    ("CONTACT_VISITS_PER_DAY", "", "1", "visits", "2025-02-28", None, GBT, "", "P"),
+    ("CONTACT_VISIT_STAFF", "", "2", "persons", "2025-02-28", None, GBT, "", "P"),
+    ("CONTACT_LOST_TRIES", "", "3", "tries", "2025-02-28", None, GBT, "", "P"),
+]
+
+
+def install() -> None:
+    """Put the reference data in place; what is there stays as it is."""
+    Account.objects.bulk_create(
+        [Account(code=c, kind=k, name=n, name_zh=z) for c, k, n, z in ACCOUNTS], ignore_conflicts=True
+    )
+    Industry.objects.bulk_create(
+        [Industry(code=c, name=n, name_zh=z) for c, n, z in INDUSTRIES], ignore_conflicts=True
+    )
+    RuleParameter.objects.bulk_create([_rule(*row) for row in RULES], ignore_conflicts=True)
+
+
+def _rule(
+    code: str,
+    lender_type: str,
+    value: str,
+    unit: str,
+    valid_from: str,
+    valid_to: str | None,
+    instrument: str,
+    article: str,
+    certainty: str,
+) -> RuleParameter:
+    return RuleParameter(
+        code=code,
+        lender_type=lender_type,
+        value=Decimal(value),
+        unit=unit,
+        valid_from=date.fromisoformat(valid_from),
+        valid_to=date.fromisoformat(valid_to) if valid_to else None,
+        instrument=instrument,
+        article=article,
+        certainty=certainty,
+    )
+
+
+# A first shelf: one product for each way of paying back. Prices stay below 12% all-in where customers are many.
+STARTER_PRODUCTS: list[dict[str, Any]] = [
+    {
+        "code": "pay-later",
+        "name": "Pay later",
+        "name_zh": "先享后付",
+        "kind": "LINE",
+        "audience": "PERSON",
+        "method": "FLAT_FEE",
+        "fee_rate": "0.005",
+        "single_is_free": True,
+        "tenors": [1, 3, 6, 12],
+        "min_amount": "500",
+        "max_amount": "200000",
+        "penalty_rate": "0.1825",
+    },
+    {
+        "code": "cash-loan",
+        "name": "Cash loan",
+        "name_zh": "现金分期",
+        "kind": "LOAN",
+        "audience": "PERSON",
+        "method": "EQUAL_INSTALMENT",
+        "annual_rate": "0.144",
+        "tenors": [3, 6, 12, 24],
+        "min_amount": "1000",
+        "max_amount": "100000",
+        "penalty_rate": "0.18",
+    },
+    {
+        "code": "purchase-line",
+        "name": "Purchase line for companies",
+        "name_zh": "企业采购额度",
+        "kind": "LINE",
+        "audience": "COMPANY",
+        "method": "EQUAL_PRINCIPAL",
+        "annual_rate": "0.108",
+        "day_count": "ACT/365",
+        "interest_period": "DAILY",
+        "tenors": [1, 3, 6],
+        "min_amount": "10000",
+        "max_amount": "5000000",
+        "penalty_rate": "0.162",
+    },
+    {
+        "code": "working-capital",
+        "name": "Working capital loan",
+        "name_zh": "流动资金贷款",
+        "kind": "LOAN",
+        "audience": "COMPANY",
+        "method": "INTEREST_ONLY",
+        "annual_rate": "0.09",
+        "tenors": [6, 12],
+        "min_amount": "50000",
+        "max_amount": "5000000",
+        "penalty_rate": "0.135",
+    },
+    {
+        "code": "supplier-advance",
+        "name": "Supplier advance",
+        "name_zh": "供应商应收融资",
+        "kind": "LOAN",
+        "audience": "COMPANY",
+        "method": "BULLET",
+        "annual_rate": "0.084",
+        "day_count": "ACT/360",
+        "interest_period": "DAILY",
+        "tenors": [1, 2, 3],
+        "min_amount": "10000",
+        "max_amount": "2000000",
+        "penalty_rate": "0.126",
+    },
+]
+
+
+@transaction.atomic
+def starter_products() -> list[Product]:
+    """The first shelf, live; products whose code exists already are left alone."""
+    for values in STARTER_PRODUCTS:
+        if Product.objects.filter(code=values["code"]).exists():
+            continue
+        product = Product(**values)
+        product.full_clean(exclude=["state"])
+        product.go_live()
+        product.save()
+    codes = [values["code"] for values in STARTER_PRODUCTS]
+    return list(Product.objects.filter(code__in=codes, state=Product.State.LIVE))
