@@ -69,5 +69,13 @@ class Instalment:
             for part in (self.due, self.paid, self.waived, self.written)
         )
         return InstalmentState(
-            number, self.due_on, *due, *paid, *waived[1:], *written, self.paid_on, self.kind == DOWN_PAYMENT
+            number,
+            self.due_on,
+            *due,
+            *paid,
+            *waived[1:],
+            *written,
+            self.paid_on,
+            self.kind == DOWN_PAYMENT,
+            from_minor(self.late, places),
         )

@@ -62,6 +62,7 @@ class InstalmentState:
     penalty_written_off: Decimal = ZERO
     paid_on: date | None = None
     is_down_payment: bool = False
+    principal_days: Decimal = ZERO  # overdue principal summed over days, from which the penalty is read
 
     @property
     def total(self) -> Decimal:
