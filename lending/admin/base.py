@@ -1,0 +1,230 @@
+"""The classes every page of the staff admin is built on: records are read, and changed only by services.
+
+A record's page shows fields, sections and buttons. A button is a `service_action`: it asks for what it needs in
+a small form, calls one service, and turns a refusal into words. Nothing is ever written by the admin itself.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django_fsm import TransitionNotAllowed
+from unfold.admin import ModelAdmin
+from unfold.enums import ActionVariant
+
+from lending import clock
+from lending.admin.forms import ActionForm
+from lending.admin.parts import Section, allowed, page_of
+from lending.errors import Refused
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Who acts, when, and on which business date: what services want to know."""
+
+    by: Any
+    at: datetime
+    on: date
+
+    @classmethod
+    def from_request(cls, request: HttpRequest) -> "Acting":
+        return cls(by=request.user, at=clock.now(), on=clock.today())
+
+    @property
+    def moment(self) -> dict[str, Any]:
+        """The keywords of a service that needs no business date: `**acting.moment`."""
+        return {"by": self.by, "at": self.at}
+
+    @property
+    def day(self) -> dict[str, Any]:
+        """The keywords of a service that needs the business date too: `**acting.day`."""
+        return {"by": self.by, "at": self.at, "on": self.on}
+
+
+Available = Callable[[Any], bool]
+
+
+def service_action(
+    label: Any,
+    *,
+    permission: str,
+    form: type[ActionForm] = ActionForm,
+    confirm: Any = "",
+    available: Available | None = None,
+    icon: str | None = None,
+    variant: ActionVariant = ActionVariant.DEFAULT,
+) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
+    """Make a button of a method `(self, record, data, acting) -> message` that calls one service.
+
+    Name the method in `actions_detail` (a record's page; `record` is the object) or `actions_list` (above a
+    list; `record` is None). A GET shows the form with the words of `confirm`, a POST acts. Needs `permission`
+    ("app.codename"), and `available(record)` where it depends on the record. The method returns the words of
+    success, or a response of its own. `Refused` becomes an error of the form, at its field.
+    """
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
+        @wraps(method)
+        def view(self: "ServiceAdmin", request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+            record = self.subject_of_action(request, object_id, permission)
+            if available is not None and not available(record):
+                messages.error(
+                    request, _("This cannot be done now: %(record)s has moved on.") % {"record": record}
+                )
+                return HttpResponseRedirect(self.url_after(record))
+            return self.run_action(request, record, method, view)
+
+        for name, value in {
+            "short_description": label,
+            "permission": permission,
+            "form_class": form,
+            "confirm": confirm,
+            "available": available,
+            "icon": icon,
+            "variant": variant,
+            "attrs": {},
+            "original_function_name": method.__name__,
+        }.items():
+            setattr(view, name, value)
+        return view
+
+    return decorate
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Lists and pages of records that nobody can add, change or delete here."""
+
+    change_form_template = "admin/record.html"
+    actions = None
+    list_per_page = 50
+    list_fullwidth = True
+    show_full_result_count = False
+    list_filter_submit = True
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def sections(self, request: HttpRequest, record: Any) -> Iterable[Section]:
+        """The tables below the fields of a record's page."""
+        return ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        # A list has nothing to post to unless an action or an editable column of it is there for this user.
+        if request.method == "POST" and not self.get_actions(request) and not self.list_editable:
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        record = self.get_object(request, object_id) if object_id else None
+        shown = record is not None and self.has_view_permission(request, record)
+        context = {
+            **(extra_context or {}),
+            "sections": allowed(request.user, self.sections(request, record)) if shown else [],
+        }
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What happened to a record stands in the events, not in a log of the admin."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        query = urlencode({"subject_type": self.opts.label_lower, "subject_id": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:lending_event_changelist')}?{query}")
+
+
+class ServiceAdmin(ReadOnlyAdmin):
+    """A read-only admin with buttons. Add, change and delete stay closed unless a subclass opens them."""
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        record = self.get_object(request, str(object_id))
+        if record is None:
+            return []
+        return [action for action in self._get_base_actions_detail() if _offered(action, request, record)]
+
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        return [action for action in self._get_base_actions_list() if _offered(action, request, None)]
+
+    def subject_of_action(self, request: HttpRequest, object_id: str | None, permission: str) -> Any:
+        """The record an action is about; raises PermissionDenied or Http404."""
+        if not request.user.has_perm(permission) or not self.has_view_permission(request):
+            raise PermissionDenied
+        if object_id is None:
+            return None
+        record = self.get_object(request, object_id)
+        if record is None:
+            raise Http404
+        return record
+
+    def url_after(self, record: Any) -> str:
+        """Where to go when the action is done: back to the record."""
+        return page_of(record) or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    def run_action(
+        self, request: HttpRequest, record: Any, method: Callable[..., Any], action: Any
+    ) -> HttpResponse:
+        data = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = action.form_class(*data, subject=record)
+        if form.is_valid():
+            try:
+                result = method(self, record, form.cleaned_data, Acting.from_request(request))
+            except Refused as refusal:
+                form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+            except TransitionNotAllowed:
+                form.add_error(
+                    None, _("This cannot be done now: %(record)s has moved on.") % {"record": record}
+                )
+            else:
+                return self._done(request, record, result)
+        return self._ask(request, record, form, action)
+
+    def _done(self, request: HttpRequest, record: Any, result: Any) -> HttpResponse:
+        if isinstance(result, HttpResponse):
+            return result
+        messages.success(request, result or _("Done."))
+        return HttpResponseRedirect(self.url_after(record))
+
+    def _ask(self, request: HttpRequest, record: Any, form: ActionForm, action: Any) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": record,
+            "title": action.short_description,
+            "form": form,
+            "confirm": action.confirm,
+            "danger": action.variant == ActionVariant.DANGER,
+            "back": self.url_after(record),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/action_form.html", context)
+
+
+def _moved_on(record: Any) -> str:
+    return gettext("This cannot be done now: %(record)s has moved on.") % {"record": record}
+
+
+def _offered(action: Any, request: HttpRequest, record: Any) -> bool:
+    """Whether the button is shown: the person may, and the record is in a state for it."""
+    method = action.method
+    available = getattr(method, "available", None)
+    return request.user.has_perm(method.permission) and (available is None or bool(available(record)))
