@@ -1,27 +1,22 @@
 """python -m config.local env | stop: the private servers, for work by hand. `make` calls the other words."""
 
 import sys
-from pathlib import Path
 
+from config import messages
 from config.local import keys
 from config.local.console import Trouble, say
-from config.local.servers import Servers
-
-LOCAL = Path(__file__).resolve().parent.parent.parent / ".local"
+from config.local.servers import LOCAL, demo_servers, test_servers
 
 
-def demo_servers() -> Servers:
-    return Servers(LOCAL)
-
-
-def test_servers() -> Servers:
-    """Apart from the demo's, so that tests never disturb it."""
-    return Servers(LOCAL / "test", durable=False)
+def setup() -> None:
+    """What a fresh clone lacks besides its packages: secrets, and translations that Django can read."""
+    keys.ensure(LOCAL)
+    messages.compile_all()
 
 
 def env() -> None:
     """Start the servers that tests use and print how to reach them: eval "$(python -m config.local env)"."""
-    keys.ensure(LOCAL)
+    setup()
     for name, value in test_servers().start().items():
         say(f"export {name}='{value}'")
 
@@ -32,7 +27,7 @@ def stop() -> None:
             servers.stop()
 
 
-COMMANDS = {"env": env, "stop": stop}
+COMMANDS = {"setup": setup, "env": env, "stop": stop}
 
 
 def main(arguments: list[str]) -> int:

@@ -25,6 +25,7 @@ import redis
 
 from config.local.console import Trouble, say, step
 
+LOCAL = Path(__file__).resolve().parent.parent.parent / ".local"
 SOCKET_PATH_LIMIT = 107  # bytes; sun_path of Linux, less its closing zero
 
 POSTGRES_CONF = """\
@@ -93,6 +94,15 @@ class Servers:
         with open(self.folder / "servers.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def demo_servers() -> Servers:
+    return Servers(LOCAL)
+
+
+def test_servers() -> Servers:
+    """Apart from the demo's, so that tests never disturb it."""
+    return Servers(LOCAL / "test", durable=False)
 
 
 class Postgres:

@@ -2,10 +2,14 @@
 
 import os
 
+from config import messages
 from config.local import keys
-from config.local.__main__ import LOCAL, test_servers
+from config.local.servers import LOCAL, test_servers
 
 keys.ensure(LOCAL)
+messages.compile_all()
+# Each process of pytest has its own corner of Redis, so that none takes another's messages.
+os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}-"
 os.environ.update(
     test_servers().start(postgres="DATABASE_URL" not in os.environ, redis="REDIS_URL" not in os.environ)
 )
