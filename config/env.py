@@ -1,4 +1,4 @@
-"""What the environment says. Nothing here knows Django, so that the local runner can use it before Django starts."""
+"""What the environment says. Nothing here knows Django: the local runner uses it before Django starts."""
 
 import os
 from pathlib import Path
@@ -38,9 +38,9 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
-def required(name: str) -> str:
-    if value := text(name):
+def required(name: str, default: str = "") -> str:
+    if value := text(name, default):
         return value
     raise MissingSetting(
-        f"{name} is not set. On your own machine, `make setup` makes one; in production, set it in the environment."
+        f"{name} is not set. On your own machine, `make setup` makes one; in production, the environment says."
     )

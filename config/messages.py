@@ -1,6 +1,6 @@
-"""Translations without the gettext programs: Django finds its strings with xgettext, which Debian's basics lack.
+"""Translations without the gettext programs: Django uses xgettext, which Debian's basics lack.
 
-    python -m config.messages update [DRAFT.po ...] | check | compile
+python -m config.messages update [DRAFT.po ...] | check | compile
 """
 
 import io
@@ -76,7 +76,7 @@ def load(locale: str) -> Catalog:
 def update(*drafts: str) -> list[str]:
     """Bring the catalogues up to date: new messages come in empty, gone ones leave.
 
-    Translations from `drafts`, other .po files for the first locale, fill what is empty or replace what is there.
+    Translations in `drafts`, other .po files, fill what is empty and replace what is there.
     """
     template = extract()
     for locale in LOCALES:
@@ -106,14 +106,14 @@ def check() -> list[str]:
     problems = []
     for locale in LOCALES:
         catalog = load(locale)
-        problems += [f"{locale}: not in the catalogue: {m.id!r}" for m in template if m.id and not _find(catalog, m)]
-        problems += [f"{locale}: no longer used: {m.id!r}" for m in catalog if m.id and not _find(template, m)]
+        problems += [f"{locale}: not in the catalogue: {m.id!r}" for m in _absent(template, catalog)]
+        problems += [f"{locale}: no longer used: {m.id!r}" for m in _absent(catalog, template)]
         problems += [f"{locale}: {what}: {m.id!r}" for m in catalog if m.id for what in _faults(catalog, m)]
     return problems
 
 
-def _find(catalog: Catalog, message: Message) -> Message | None:
-    return catalog.get(message.id, message.context)
+def _absent(these: Catalog, those: Catalog) -> list[Message]:
+    return [message for message in these if message.id and not those.get(message.id, message.context)]
 
 
 def _faults(catalog: Catalog, message: Message) -> Iterator[str]:

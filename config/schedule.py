@@ -1,4 +1,4 @@
-"""What happens when: the one place that says it. Times are those of the lender's office, settings.TIME_ZONE."""
+"""What happens when: the one place that says it. Times are those of settings.TIME_ZONE."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ BEAT_SCHEDULE = {
     },
 }
 
-# Which queue does what, by the beginning of the task's name. A queue of its own keeps money from waiting for scores.
+# Which queue does what, by the task's name. With a queue of its own, money never waits for scores.
 ROUTES = {
     "risk.tasks.*": {"queue": "scoring"},
     "lending.tasks.send_*": {"queue": "contacts"},

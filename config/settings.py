@@ -1,4 +1,4 @@
-"""Settings. What differs between machines comes from the environment (config/env.py); the rest is said here."""
+"""Settings. What differs between machines comes from the environment (config/env.py), the rest is here."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config import env, schedule
+from config import env, logs, schedule
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
@@ -22,8 +22,8 @@ try:
     FIELD_ENCRYPTION_KEYS = env.required("FIELD_ENCRYPTION_KEYS").replace(" ", "").split(",")
     # Fingerprints of encrypted values, for look-ups; a key of its own, so that they outlive a rotation.
     FIELD_DIGEST_KEY = env.required("FIELD_DIGEST_KEY")
-    DATABASE_URL = env.text("DATABASE_URL", "postgresql:///opentab") if DEBUG else env.required("DATABASE_URL")
-    REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0") if DEBUG else env.required("REDIS_URL")
+    DATABASE_URL = env.required("DATABASE_URL", "postgresql:///opentab" if DEBUG else "")
+    REDIS_URL = env.required("REDIS_URL", "redis://127.0.0.1:6379/0" if DEBUG else "")
     DATABASE_CONN_MAX_AGE = env.number("DATABASE_CONN_MAX_AGE", 60)
     WEB_PORT = env.number("PORT", 8000)
 except env.MissingSetting as problem:
@@ -32,7 +32,7 @@ except env.MissingSetting as problem:
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if DEBUG else "")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
-# --- apps -----------------------------------------------------------------------------------------------------------
+# --- apps -------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "unfold",
@@ -101,17 +101,29 @@ TEMPLATES = [
     },
 ]
 
-# --- data -----------------------------------------------------------------------------------------------------------
+# --- data -------------------------------------------------------------------------------------------------
 
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=DATABASE_CONN_MAX_AGE, conn_health_checks=True)}
+DATABASES = {
+    "default": dj_database_url.parse(
+        DATABASE_URL, conn_max_age=DATABASE_CONN_MAX_AGE, conn_health_checks=True
+    )
+}
 # Behind a pooler in transaction mode (PgBouncer), a cursor of the server does not outlive its transaction.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.flag("DATABASE_POOLER")
 DATABASES["default"]["TEST"] = {"NAME": env.text("TEST_DATABASE_NAME", "test_opentab")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# Where several sites share one Redis, each has its own prefix. Tests use it too.
+REDIS_PREFIX = env.text("REDIS_PREFIX")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": REDIS_PREFIX,
+    }
+}
 
-# --- people ---------------------------------------------------------------------------------------------------------
+# --- people -----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "lending.User"
 AUTHENTICATION_BACKENDS = [
@@ -131,7 +143,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-SESSION_COOKIE_AGE = int(env.number("SESSION_HOURS", 12)) * 3600
+SESSION_COOKIE_AGE = env.number("SESSION_HOURS", 12) * 3600
 
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -148,7 +160,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_IPWARE_PROXY_COUNT = env.number("PROXY_COUNT", 0)
 
-# --- words and figures ----------------------------------------------------------------------------------------------
+# --- words and figures ------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
@@ -158,7 +170,7 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 CURRENCY = env.text("CURRENCY", "CNY")
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -174,9 +186,11 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# --- safety ---------------------------------------------------------------------------------------------------------
+# --- safety -----------------------------------------------------------------------------------------------
 
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_TLS_PROXY", not DEBUG) else None
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_TLS_PROXY", not DEBUG) else None
+)
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else env.number("SECURE_HSTS_SECONDS", 31_536_000)
@@ -186,8 +200,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 
-# Scripts only from ourselves, or with the nonce of this answer. The staff admin's Alpine evaluates expressions in
-# attributes, which needs 'unsafe-eval'; its styles are set on elements, which needs 'unsafe-inline' for style.
+# Scripts only from ourselves, or with the nonce of this answer. The staff admin's Alpine evaluates expressions
+# in attributes, which needs 'unsafe-eval'; it sets styles on elements, which needs 'unsafe-inline' for those.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -203,16 +217,22 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# --- API ------------------------------------------------------------------------------------------------------------
+# --- API --------------------------------------------------------------------------------------------------
 
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", 12_000)
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["lending.api.access.IsPlatform"],
+    "DEFAULT_THROTTLE_CLASSES": ["lending.api.access.PerMinute"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["lending.api.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.CursorPagination",
+    "DEFAULT_PAGINATION_CLASS": "lending.api.pages.NewestFirst",
+    "EXCEPTION_HANDLER": "lending.api.problems.handler",
     "PAGE_SIZE": 100,
     "COERCE_DECIMAL_TO_STRING": True,
     "NUM_PROXIES": env.number("PROXY_COUNT", 0),
@@ -222,12 +242,18 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Orders, deliveries and returns in; credit decisions, purchases and refunds out.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "lending.api.schema.add_problems",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
 
-# --- work in the background -----------------------------------------------------------------------------------------
+# --- work in the background -------------------------------------------------------------------------------
 
 # Celery has its own word for a socket.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
@@ -241,18 +267,26 @@ CELERY_TIMEZONE = TIME_ZONE
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": env.number("CELERY_VISIBILITY_TIMEOUT", 3600)}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": env.number("CELERY_VISIBILITY_TIMEOUT", 3600),
+    "global_keyprefix": REDIS_PREFIX,
+}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = env.number("CELERY_TASK_TIME_LIMIT", 1800)
 CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
 
-# --- what lending asks of those above it, and what the clock does ---------------------------------------------------
+# --- logs -------------------------------------------------------------------------------------------------
+
+LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env.text("LOG_LEVEL", "INFO"))
+
+# --- what lending asks of those above it, and what the clock does -----------------------------------------
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
 
-# --- messages -------------------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------
 
 OUTBOX_DIR = LOCAL_DIR / "outbox"
 SMS_BACKEND = env.text("SMS_BACKEND", "lending.messaging.OutboxBackend")

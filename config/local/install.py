@@ -1,6 +1,6 @@
-"""The first step from a fresh clone: .venv with everything in it. Runs on any Python, with its standard library alone.
+"""The first step from a fresh clone: .venv with everything in it. Needs nothing but Python itself.
 
-    python3 -I config/local/install.py
+python3 -I config/local/install.py
 """
 
 import hashlib
@@ -21,8 +21,9 @@ OLDEST = (3, 11)
 
 def main():
     if sys.version_info < OLDEST:
-        return "OpenTab needs Python 3.11 or newer; this is {}.{}. With another one: make run PYTHON=python3.11".format(
-            *sys.version_info[:2]
+        found = ".".join(str(part) for part in sys.version_info[:2])
+        return (
+            f"OpenTab needs Python 3.11 or newer; this is {found}. With another: make run PYTHON=python3.11"
         )
     if read(STAMP) == wanted():
         return None
@@ -32,7 +33,7 @@ def main():
 def wanted():
     """What the stamp says when .venv is up to date. The path counts: a venv does not survive being moved."""
     packages = hashlib.sha256(read(REQUIREMENTS).encode()).hexdigest()
-    return "{}\n{}\n".format(packages, VENV)
+    return f"{packages}\n{VENV}\n"
 
 
 def read(path):
@@ -67,7 +68,7 @@ def whole():
 
 def install():
     total = len(re.findall(r"^[A-Za-z0-9]", read(REQUIREMENTS), flags=re.MULTILINE))
-    print("  Installing {} packages into .venv (the first time takes a minute or two)".format(total), flush=True)
+    print(f"  Installing {total} packages (the first time takes a minute or two)", flush=True)
     started = time.monotonic()
     # Not compiled: Python does that itself for the half that is ever used, which saves a third of the time.
     command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile"]
@@ -75,10 +76,12 @@ def install():
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
     said = follow(pip.stdout, total)
     if pip.wait():
-        return "\n".join(said[-15:]) + "\n\npip could not install the packages (see above). Is the network there?"
+        return "\n".join(
+            [*said[-15:], "", "pip could not install the packages (see above). Is there a network?"]
+        )
     with open(STAMP, "w") as file:
         file.write(wanted())
-    print("  Installed in {:.0f} s".format(time.monotonic() - started), flush=True)
+    print(f"  Installed in {time.monotonic() - started:.0f} s", flush=True)
     return None
 
 
@@ -89,7 +92,8 @@ def follow(lines, total):
         said.append(line.rstrip())
         if re.match(r"(Collecting|Requirement already satisfied:) ", line):
             seen += 1
-            progress("{:3d}/{} {}".format(min(seen, total), total, re.split(r"satisfied: |Collecting ", line)[1].split()[0]))
+            package = re.split(r"satisfied: |Collecting ", line)[1].split()[0]
+            progress(f"{min(seen, total):3d}/{total} {package}")
         elif line.startswith("Installing collected packages"):
             progress("unpacking")
     if sys.stdout.isatty():
@@ -110,7 +114,7 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         trouble = "\nStopped. Nothing is lost: the next run goes on from here."
     except OSError as problem:
-        trouble = "{}: {}. Was this folder made by another account?".format(problem.filename, problem.strerror)
+        trouble = f"{problem.filename}: {problem.strerror}. Was it made by another account?"
     if trouble:
         print(trouble, file=sys.stderr)
         sys.exit(1)

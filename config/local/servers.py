@@ -1,6 +1,6 @@
-"""A private PostgreSQL and a private Redis, reached through sockets in a folder that only their owner can enter.
+"""A private PostgreSQL and a private Redis, reached through sockets in a folder that only their owner enters.
 
-Sockets instead of ports: nothing to collide with, no password to keep, and no other account of the machine gets in.
+Sockets instead of ports: nothing to collide with, no password to keep, no other account of the machine gets in.
 """
 
 import fcntl
@@ -27,6 +27,8 @@ from config.local.console import Trouble, say, step
 
 LOCAL = Path(__file__).resolve().parent.parent.parent / ".local"
 SOCKET_PATH_LIMIT = 107  # bytes; sun_path of Linux, less its closing zero
+
+INITDB_OPTIONS = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync"]
 
 POSTGRES_CONF = """\
 listen_addresses = ''
@@ -55,13 +57,13 @@ save ""
 
 @dataclass(frozen=True)
 class Servers:
-    """One pair of servers with its data in `folder`; `durable=False` trades safety for the speed that tests want."""
+    """One pair of servers with its data in `folder`; `durable=False` trades safety for the speed of tests."""
 
     folder: Path
     durable: bool = True
 
     def start(self, *, postgres: bool = True, redis: bool = True) -> dict[str, str]:
-        """Start what is not running yet and return the addresses. Safe to call from several processes at once."""
+        """Start what is not running yet and return the addresses. Safe to call from several processes."""
         with self._lock():
             addresses = {}
             if postgres:
@@ -139,23 +141,23 @@ class Postgres:
 
     def _make_data(self) -> None:
         if self.data.exists():
-            return self._check_data()
+            self._check_data()
+            return
         self.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        # Made aside and renamed when whole, so that a set-up which is cut short leaves nothing that looks ready.
+        # Made aside and renamed when whole: a set-up which is cut short leaves nothing that looks ready.
         draft = self.folder / "draft"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
         self._give(draft)
         with step("Making a private PostgreSQL"):
-            options = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync"]
-            self._run("initdb", "-D", str(draft), *options)
+            self._run("initdb", "-D", str(draft), *INITDB_OPTIONS)
         with open(draft / "postgresql.conf", "a") as conf:
             conf.write("\ninclude 'opentab.conf'\n")
         draft.rename(self.data)
 
     def _check_data(self) -> None:
         if not (self.data / "global" / "pg_control").exists():
-            raise Trouble(f"{self.data} is not a whole database. Remove {self.folder} to start with a new one.")
+            raise Trouble(f"{self.data} is not a whole database. Remove {self.folder} to start anew.")
         made_by = (self.data / "PG_VERSION").read_text().strip()
         ours = self._run("postgres", "--version").split()[-1].split(".")[0]
         if made_by != ours:
@@ -212,7 +214,7 @@ class Postgres:
         return said
 
     def _owner(self) -> pwd.struct_passwd | None:
-        """Whom PostgreSQL runs as: us, or, since it refuses to run as root, the owner of the data or nobody."""
+        """Whom PostgreSQL runs as. It refuses to be root: then, the owner of the data, or nobody."""
         if os.geteuid() != 0:
             return None
         uid = self.data.stat().st_uid if self.data.exists() else 0
