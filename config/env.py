@@ -42,5 +42,5 @@ def required(name: str, default: str = "") -> str:
     if value := text(name, default):
         return value
     raise MissingSetting(
-        f"{name} is not set. On your own machine, `make setup` makes one; in production, the environment says."
+        f"{name} is not set. On your own machine, `make setup` makes one; in production, set it."
     )

@@ -200,7 +200,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 
-# Scripts only from ourselves, or with the nonce of this answer. The staff admin's Alpine evaluates expressions
+# Scripts only from ourselves, or with the nonce of this answer. The staff admin's Alpine evaluates words
 # in attributes, which needs 'unsafe-eval'; it sets styles on elements, which needs 'unsafe-inline' for those.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

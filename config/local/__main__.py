@@ -5,6 +5,7 @@ import sys
 from config import messages
 from config.local import keys
 from config.local.console import Trouble, say
+from config.local.run import run
 from config.local.servers import LOCAL, demo_servers, test_servers
 
 
@@ -21,13 +22,18 @@ def env() -> None:
         say(f"export {name}='{value}'")
 
 
+def start() -> None:
+    setup()
+    run()
+
+
 def stop() -> None:
     for servers in (test_servers(), demo_servers()):
         if servers.running():
             servers.stop()
 
 
-COMMANDS = {"setup": setup, "env": env, "stop": stop}
+COMMANDS = {"setup": setup, "run": start, "env": env, "stop": stop}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """A private PostgreSQL and a private Redis, reached through sockets in a folder that only their owner enters.
 
-Sockets instead of ports: nothing to collide with, no password to keep, no other account of the machine gets in.
+Sockets instead of ports: nothing to collide with, no password to keep, no other account gets in.
 """
 
 import fcntl
