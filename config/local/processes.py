@@ -1,4 +1,4 @@
-"""The processes of a run: each in a session of its own, so that Ctrl-C reaches only the one who leads them."""
+"""The processes of a run: each in a session of its own, so that Ctrl-C reaches only their leader."""
 
 import ctypes
 import os

@@ -4,7 +4,6 @@ import fcntl
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -143,7 +142,7 @@ def _demo_unfinished() -> Path:
 
 
 def _load_demo(private: bool) -> None:
-    """Fill an empty database with a lively portfolio. DEMO=0 leaves it empty; DEMO=1 fills even one not ours."""
+    """Fill an empty database with a lively portfolio. DEMO=0 leaves it empty; DEMO=1 fills any."""
     if not env.flag("DEMO", private) or _has_customers():
         return
     say("  Loading the demo portfolio (once; `make run DEMO=0` starts with an empty house)")
