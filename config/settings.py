@@ -7,7 +7,7 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from config import env, logs, schedule
+from config import env, logs, schedule, unfold
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_DIR = BASE_DIR / ".local"
@@ -285,6 +285,18 @@ LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
+
+# --- the staff admin ----------------------------------------------------------------------------------------
+
+UNFOLD = unfold.UNFOLD
+ROLE_GRANTS = unfold.ROLE_GRANTS
+DASHBOARD_CARDS = unfold.DASHBOARD_CARDS
+CUSTOMER_SECTIONS = unfold.CUSTOMER_SECTIONS
+EVENT_WORDS = unfold.EVENT_WORDS
+# Everyone of the demo signs in with this; outside DEBUG there is none unless the environment names one.
+DEMO_PASSWORD = env.text("DEMO_PASSWORD", "demo" if DEBUG else "")
+# An export shows no more than the list it is made from.
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
 # --- messages ---------------------------------------------------------------------------------------------
 

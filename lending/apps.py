@@ -11,9 +11,16 @@ class LendingConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_install_reference, sender=self)
+        post_migrate.connect(_install_roles)
 
 
 def _install_reference(**kwargs: Any) -> None:
     from lending import reference
 
     reference.install()
+
+
+def _install_roles(**kwargs: Any) -> None:
+    from lending import roles
+
+    roles.install(**kwargs)

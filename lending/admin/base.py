@@ -1,7 +1,7 @@
 """The classes every page of the staff admin is built on: records are read, and changed only by services.
 
-A record's page shows fields, sections and buttons. A button is a `service_action`: it asks for what it needs in
-a small form, calls one service, and turns a refusal into words. Nothing is ever written by the admin itself.
+A record's page shows fields, sections and buttons. A button is a `service_action`: it asks for what it needs
+in a small form, calls one service, and turns a refusal into words. The admin itself writes nothing.
 """
 
 from collections.abc import Callable, Iterable

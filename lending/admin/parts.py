@@ -2,15 +2,29 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from lending.words import money, percent
+
+__all__ = [
+    "Card",
+    "Section",
+    "Timeline",
+    "allowed",
+    "label",
+    "link",
+    "money",
+    "page_of",
+    "percent",
+    "record_link",
+    "state_label",
+]
 
 # The tones of the admin's labels, by what they say. They are the admin theme's own classes.
 _TONES = {
@@ -21,19 +35,16 @@ _TONES = {
     "danger": "bg-red-100 text-red-700 dark:bg-red-500/20 dark:text-red-400",
 }
 
-# The tone of a state, one word for the whole house, so that the same state looks the same on every page.
-STATE_TONES = {
-    "success": set(
-        ["ACTIVE", "APPROVED", "ACCEPTED", "BOOKED", "SETTLED", "LIVE", "PAID", "SENT", "DELIVERED", "PLEDGED", "CAPTURED", "VERIFIED", "KEPT", "CHAMPION", "GREEN"]
-    ),
-    "info": set(
-        ["DRAFT", "SUBMITTED", "OFFERED", "PENDING", "PROPOSED", "AUTHORISED", "STARTED", "SHADOW", "VALIDATED", "CHALLENGER", "REMINDING", "PROSPECT", "PLANNED"]
-    ),
-    "warning": set(
-        ["REFERRED", "SUSPENDED", "CALLING", "DEMANDING", "ACCELERATED", "LAPSED", "OPEN", "YELLOW", "ORANGE", "REFUSED"]
-    ),
-    "danger": set(["DECLINED", "BLOCKED", "WRITTEN_OFF", "REJECTED", "FAILED", "LEGAL", "BROKEN", "ENFORCED", "RED"]),
+# The tone of a state: one word for the whole house, so that the same state looks the same on every page.
+_STATES = {
+    "success": """ACTIVE APPROVED ACCEPTED BOOKED SETTLED LIVE PAID SENT DELIVERED PLEDGED CAPTURED VERIFIED
+        KEPT CHAMPION GREEN""",
+    "info": """DRAFT SUBMITTED OFFERED PENDING PROPOSED AUTHORISED STARTED SHADOW VALIDATED CHALLENGER
+        REMINDING PROSPECT PLANNED""",
+    "warning": "REFERRED SUSPENDED CALLING DEMANDING ACCELERATED LAPSED OPEN YELLOW ORANGE REFUSED",
+    "danger": "DECLINED BLOCKED WRITTEN_OFF REJECTED FAILED LEGAL BROKEN ENFORCED RED",
 }
+_TONE_OF = {state: tone for tone, states in _STATES.items() for state in states.split()}
 
 
 @dataclass(frozen=True)
@@ -88,13 +99,9 @@ def label(text: Any, tone: str = "") -> SafeString:
     return format_html('<span class="staff-label {}">{}</span>', _TONES[tone], text)
 
 
-def tone_of(state: str) -> str:
-    return next((tone for tone, states in STATE_TONES.items() if state in states), "")
-
-
 def state_label(record: Any, field: str = "state") -> SafeString:
     """The state of a record in words, in the tone of that state."""
-    return label(getattr(record, f"get_{field}_display")(), tone_of(getattr(record, field)))
+    return label(getattr(record, f"get_{field}_display")(), _TONE_OF.get(getattr(record, field), ""))
 
 
 def page_of(record: Model | None) -> str:
@@ -114,14 +121,6 @@ def record_link(record: Model | None, text: Any = None) -> SafeString | str:
         return "–"
     words = str(record) if text is None else text
     return link(words, url) if (url := page_of(record)) else words
-
-
-def money(amount: Decimal | None) -> str:
-    return "–" if amount is None else number_format(amount, 2, use_l10n=True, force_grouping=True)
-
-
-def percent(fraction: Decimal | float | None, places: int = 2) -> str:
-    return "–" if fraction is None else f"{number_format(Decimal(fraction) * 100, places)}%"
 
 
 def allowed(user: Any, parts: Iterable[Any]) -> list[Any]:

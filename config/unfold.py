@@ -1,0 +1,153 @@
+"""The dress and the navigation of the staff admin (django-unfold), and what the apps bring to its pages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+# What each app brings. Lending's pages ask these paths and know nothing of who answers.
+ROLE_GRANTS = ["lending.roles.GRANTS"]
+DASHBOARD_CARDS = ["lending.admin.dashboard.cards"]
+CUSTOMER_SECTIONS: list[str] = []
+EVENT_WORDS = ["lending.admin.timeline.WORDS"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry of the sidebar: a model's list, or the page of a URL name, for who holds the permission."""
+
+    title: Any
+    icon: str
+    model: str = ""
+    url: str = ""
+    permission: str = ""
+
+    def link(self) -> str:
+        app, _dot, name = self.model.partition(".")
+        return reverse(self.url or f"admin:{app}_{name}_changelist")
+
+    def needs(self) -> str:
+        app, _dot, name = self.model.partition(".")
+        return self.permission or f"{app}.view_{name}"
+
+
+STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
+    (
+        _("Lending"),
+        [
+            Item(_("Applications"), "inbox", "lending.application"),
+            Item(_("Customers"), "group", "lending.customer"),
+            Item(_("Credit lines"), "credit_card", "lending.creditline"),
+            Item(_("Purchases"), "shopping_cart", "lending.purchase"),
+            Item(_("Loans"), "request_quote", "lending.loan"),
+            Item(_("Collateral"), "shield", "lending.collateral"),
+            Item(_("Approvals"), "done_all", "lending.approvalrequest"),
+        ],
+    ),
+    (
+        _("Money"),
+        [
+            Item(_("Bills"), "receipt_long", "lending.statement"),
+            Item(_("Payments"), "payments", "lending.payment"),
+            Item(_("Transactions"), "swap_horiz", "lending.transaction"),
+            Item(_("Accounts"), "account_tree", "lending.account"),
+            Item(
+                _("Trial balance"),
+                "balance",
+                url="admin:lending_account_trial_balance",
+                permission="lending.view_account",
+            ),
+            Item(_("Journal"), "menu_book", "lending.journalentry"),
+            Item(_("Day close"), "event_available", "lending.businessdate"),
+        ],
+    ),
+    (
+        _("House"),
+        [
+            Item(_("Products"), "sell", "lending.product"),
+            Item(_("Industries"), "factory", "lending.industry"),
+            Item(_("Rule parameters"), "gavel", "lending.ruleparameter"),
+            Item(_("Notices"), "sms", "lending.notice"),
+            Item(_("Message templates"), "draft", "lending.noticetemplate"),
+            Item(_("Events"), "history", "lending.event"),
+            Item(_("Users"), "person", "lending.user"),
+        ],
+    ),
+]
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar of this user: nothing that would answer with a refusal."""
+    groups = [(None, [_entry(_("Dashboard"), "dashboard", reverse("admin:index"))])]
+    for title, items in STAFF_NAVIGATION:
+        allowed = [item for item in items if request.user.has_perm(item.needs())]
+        groups.append((title, [_entry(item.title, item.icon, item.link()) for item in allowed]))
+    _mark_active(request, [entry for _title, entries in groups for entry in entries])
+    return [
+        {"title": title, "separator": title is not None, "items": entries}
+        for title, entries in groups
+        if entries
+    ]
+
+
+def _entry(title: Any, icon: str, link: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": link, "active": False}
+
+
+def _mark_active(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
+    """The entry whose address is the longest beginning of this page's; the dashboard only for itself."""
+    path, home = request.path, entries[0]["link"]
+    leading = [entry for entry in entries if path.startswith(entry["link"]) and entry["link"] != home]
+    if leading:
+        max(leading, key=lambda entry: len(entry["link"]))["active"] = True
+    entries[0]["active"] = path == home
+
+
+def business_date(request: HttpRequest) -> list[str] | None:
+    """The label at the head of every page: the day the books are on."""
+    from lending.models import BusinessDate
+
+    day = BusinessDate.objects.values_list("date", flat=True).first()
+    return [day.isoformat(), "info"] if day else None
+
+
+_TEAL = {
+    "50": "#f0fdfa",
+    "100": "#ccfbf1",
+    "200": "#99f6e4",
+    "300": "#5eead4",
+    "400": "#2dd4bf",
+    "500": "#14b8a6",
+    "600": "#0d9488",
+    "700": "#0f766e",
+    "800": "#115e59",
+    "900": "#134e4a",
+    "950": "#042f2e",
+}
+
+UNFOLD = {
+    "SITE_TITLE": "OpenTab",
+    "SITE_HEADER": "OpenTab",
+    "SITE_SUBHEADER": _("Lending back office"),
+    "SITE_SYMBOL": "account_balance_wallet",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "config.unfold.business_date",
+    "DASHBOARD_CALLBACK": "lending.admin.dashboard.dashboard",
+    "STYLES": [lambda request: static("staff/staff.css")],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {"primary": _TEAL},
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "show_all_applications": False,
+        "navigation": "config.unfold.navigation",
+    },
+    "COMMAND": {"search_models": False, "search_callback": "lending.admin.search.search"},
+}
