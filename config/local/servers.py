@@ -3,6 +3,7 @@
 Sockets instead of ports: nothing to collide with, no password to keep, no other account gets in.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -22,6 +23,8 @@ from typing import Any
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config.local.console import Trouble, say, step
 
@@ -261,7 +264,7 @@ class Redis:
 
     def running(self) -> bool:
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except redis.BusyLoadingError:
             return True
@@ -270,10 +273,14 @@ class Redis:
 
     def stop(self) -> None:
         if self.running():
-            with redis.Redis(unix_socket_path=str(self.socket)) as client:
-                client.shutdown(save=False)
+            with self._client() as client, contextlib.suppress(redis.ConnectionError):
+                client.execute_command("SHUTDOWN", "NOSAVE")
             if not _until(lambda: not self.running(), seconds=10):
                 raise Trouble(f"Redis does not stop:\n{_last_lines(self.data / 'redis.log')}")
+
+    def _client(self) -> redis.Redis:
+        # Without retries: whether it answers at once is what we ask.
+        return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
 def _postgres_programs() -> Path:
