@@ -16,3 +16,5 @@ max_requests_jitter = 500
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 accesslog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(M)sms'
+# No second way to steer it: signals are enough, and a home folder may not exist.
+control_socket_disable = True

@@ -1,5 +1,6 @@
 """Logs: JSON lines for machines, coloured lines for the person at a terminal. Everything goes to stderr."""
 
+import sys
 from typing import Any
 
 import structlog
@@ -48,5 +49,7 @@ def configure(*, for_people: bool, level: str) -> dict[str, Any]:
 
 def _renderers(for_people: bool) -> list[Any]:
     if for_people:
-        return [structlog.dev.ConsoleRenderer()]
+        # Plain traces: the coloured ones print local variables, and those hold people's data.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]

@@ -1,9 +1,15 @@
-"""python -m config.local env | stop: the private servers, for work by hand. `make` calls the other words."""
+"""The words behind `make`, and one for work by hand:
 
+eval "$(.venv/bin/python -m config.local env)"    starts the private servers of the tests and says where they are
+"""
+
+import os
 import sys
 
+import pytest
+
 from config import messages
-from config.local import keys
+from config.local import browser, checks, keys
 from config.local.console import Trouble, say
 from config.local.run import run
 from config.local.servers import LOCAL, demo_servers, test_servers
@@ -16,15 +22,9 @@ def setup() -> None:
 
 
 def env() -> None:
-    """Start the servers that tests use and print how to reach them: eval "$(python -m config.local env)"."""
     setup()
     for name, value in test_servers().start().items():
         say(f"export {name}='{value}'")
-
-
-def start() -> None:
-    setup()
-    run()
 
 
 def stop() -> None:
@@ -33,23 +33,39 @@ def stop() -> None:
             servers.stop()
 
 
-COMMANDS = {"setup": setup, "run": start, "env": env, "stop": stop}
+def test(*arguments: str) -> int:
+    """Run pytest on private servers; those that this starts, it stops."""
+    setup()
+    if chromium := browser.ensure():
+        os.environ["CHROMIUM"] = chromium
+    else:
+        say("  No Chromium, and no right to install it: the browser tests are skipped.", err=True)
+    servers = test_servers()
+    started_here = not servers.running()
+    try:
+        return int(pytest.main(["-n", "auto", *arguments]))
+    finally:
+        if started_here:
+            servers.stop()
 
 
 def main(arguments: list[str]) -> int:
-    command = COMMANDS.get(arguments[0]) if arguments else None
+    commands = {"setup": setup, "run": run, "test": test, "check": checks.check, "fix": checks.fix}
+    commands |= {"env": env, "stop": stop}
+    command = commands.get(arguments[0]) if arguments else None
     if command is None:
-        say(f"Usage: python -m config.local {' | '.join(COMMANDS)}", err=True)
+        say(f"Usage: python -m config.local {' | '.join(commands)}", err=True)
         return 2
     try:
-        command()
+        return command(*arguments[1:]) or 0
     except Trouble as trouble:
         say(f"\n{trouble}", err=True)
-        return 1
     except OSError as problem:
-        say(f"\n{problem.filename or ''}: {problem.strerror}. Is .local/ made by another account?", err=True)
-        return 1
-    return 0
+        say(
+            f"\n{problem.filename or 'The machine'}: {problem.strerror}. Does .local/ belong to another account?",
+            err=True,
+        )
+    return 1
 
 
 if __name__ == "__main__":

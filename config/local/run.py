@@ -164,8 +164,8 @@ def _start_processes(running: ExitStack, address: Address) -> list[Process]:
     celery = [sys.executable, "-m", "celery", "-A", "config"]
     commands = {
         "web": [sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.py", "config.wsgi"],
-        "worker": [*celery, "worker", "-Q", QUEUES, "-c", "2", "--without-gossip", "--without-mingle"],
-        "beat": [*celery, "beat", "--pidfile=", "-s", str(LOCAL / "beat-schedule")],
+        "worker": [*celery, "worker", "-l", "INFO", "-Q", QUEUES, "-c", "2", "--without-gossip"],
+        "beat": [*celery, "beat", "-l", "INFO", "--pidfile=", "-s", str(LOCAL / "beat-schedule")],
     }
     processes = []
     for name, command in commands.items():
