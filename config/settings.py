@@ -284,6 +284,10 @@ LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS: list[str] = []
+# Where customers pay: a class with the protocol of lending.gateways.
+PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox")
+# Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
+NOTICE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
 
 # --- the staff admin ----------------------------------------------------------------------------------------
@@ -301,8 +305,14 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 # --- messages ---------------------------------------------------------------------------------------------
 
 OUTBOX_DIR = LOCAL_DIR / "outbox"
-SMS_BACKEND = env.text("SMS_BACKEND", "lending.messaging.OutboxBackend")
-NOTICE_EMAIL_BACKEND = env.text("NOTICE_EMAIL_BACKEND", "lending.messaging.OutboxBackend")
+# Ways out of the house, lending/messaging/: outbox.OutboxBackend writes files, console.ConsoleBackend shows them,
+# gateway.SmsGatewayBackend posts to an HTTP gateway, mail.MailBackend hands over to EMAIL_BACKEND below (SMTP).
+SMS_BACKEND = env.text("SMS_BACKEND", "lending.messaging.outbox.OutboxBackend")
+NOTICE_EMAIL_BACKEND = env.text("NOTICE_EMAIL_BACKEND", "lending.messaging.outbox.OutboxBackend")
+LETTER_BACKEND = env.text("LETTER_BACKEND", "lending.messaging.outbox.OutboxBackend")
+# The sender's name in messages, and the address their links lead to.
+SITE_NAME = env.text("SITE_NAME", "OpenTab")
+SITE_URL = env.text("SITE_URL", f"http://localhost:{WEB_PORT}").rstrip("/")
 SMS_GATEWAY_URL = env.text("SMS_GATEWAY_URL")
 SMS_GATEWAY_TOKEN = env.text("SMS_GATEWAY_TOKEN")
 EMAIL_BACKEND = env.text(

@@ -1,0 +1,358 @@
+"""Messages owed to customers: put into words when they are owed, sent when they are due.
+
+A message is a row before it is anything else, so a dead worker loses none. Sending is at least once: a crash
+after the provider took a message and before our commit sends it again, under the same key, which the
+provider drops.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.template import Context, Engine, Template, TemplateDoesNotExist, TemplateSyntaxError
+from django.utils import formats, timezone, translation
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from lending import bulk, events, messaging, words
+from lending.errors import Refused
+from lending.models import Customer, Notice, NoticeTemplate, User
+from lending.notice_templates import BANNED, VARIABLES
+
+Templates = dict[tuple[str, str, str], NoticeTemplate]  # by code, channel and language
+
+log = logging.getLogger(__name__)
+
+SERVICE, REMINDER, COLLECTION, LEGAL = "SERVICE", "REMINDER", "COLLECTION", "LEGAL"
+Channel = Notice.Channel
+
+# How long to wait after the first, second, ... failure; when they are used up, the message has failed.
+BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
+# Messages sent per transaction: what a crash may send twice, and how long rows stay locked.
+BATCH = 20
+LONGEST_KEY = 110
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A message to be written: what `queue` takes, for many at once."""
+
+    customer: Customer
+    template: str
+    context: Mapping[str, Any]
+    key: str
+    purpose: str = SERVICE
+    channels: Sequence[str] | None = None
+    send_after: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A screen's word that a message may not go out now: for good, or until a moment."""
+
+    reason: str
+    until: datetime | None = None
+
+
+def queue(
+    *,
+    customer: Customer,
+    template: str,
+    context: Mapping[str, Any],
+    key: str,
+    at: datetime,
+    purpose: str = SERVICE,
+    channels: Sequence[str] | None = None,
+    send_after: datetime | None = None,
+) -> list[Notice]:
+    """Write a message in the customer's language, once per channel, and return its notices.
+
+    The same key again writes nothing and returns what is there. Without `channels` it goes to the app, and
+    by SMS and e-mail where there is an address; a channel without address or words is left out. Raises
+    LookupError for an unknown template and ValueError when the context lacks something that the words need.
+    """
+    message = Message(
+        customer=customer,
+        template=template,
+        context=context,
+        key=key,
+        purpose=purpose,
+        channels=channels,
+        send_after=send_after,
+    )
+    return queue_many([message], at=at)
+
+
+@transaction.atomic
+def queue_many(messages: Iterable[Message], *, at: datetime) -> list[Notice]:
+    """Like `queue`, for many messages in three statements."""
+    messages = list(messages)
+    templates = _newest({message.template for message in messages})
+    rows = {row.key: row for message in messages for row in _notices(message, templates, at)}
+    Notice.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    return list(Notice.objects.filter(key__in=list(rows)).order_by("pk"))
+
+
+def _newest(codes: set[str]) -> Templates:
+    rows = NoticeTemplate.objects.filter(code__in=codes).order_by("code", "channel", "language", "-version")
+    found = {
+        (row.code, row.channel, row.language): row for row in rows.distinct("code", "channel", "language")
+    }
+    if unknown := codes - {code for code, _channel, _language in found}:
+        raise LookupError(f"no message template: {', '.join(sorted(unknown))}")
+    return found
+
+
+def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[Notice]:
+    if len(message.key) > LONGEST_KEY:
+        raise ValueError(f"the key of a message has at most {LONGEST_KEY} characters: {message.key}")
+    customer, send_after = message.customer, message.send_after or at
+    values: dict[str, Mapping[str, Any]] = {}
+    for channel in message.channels or (Channel.IN_APP, Channel.SMS, Channel.EMAIL):
+        template = _in_language(templates, message.template, channel, customer.language)
+        if template is None or not _has_address(customer, channel):
+            continue
+        if template.language not in values:
+            values[template.language] = _values(customer, message.context, template.language)
+        subject, body = render(template.subject, template.body, values[template.language])
+        # A message in the app has nowhere to be sent: it is there for the customer to see.
+        at_once = channel == Channel.IN_APP and send_after <= at
+        yield Notice(
+            customer=customer,
+            state=Notice.State.SENT if at_once else Notice.State.PENDING,
+            sent_at=at if at_once else None,
+            channel=channel,
+            template=template,
+            purpose=message.purpose,
+            subject=subject,
+            body=body,
+            key=f"{message.key}:{channel}",
+            send_after=send_after,
+            created_at=at,
+        )
+
+
+def _in_language(templates: Templates, code: str, channel: str, language: str) -> NoticeTemplate | None:
+    wanted = (language.lower(), language.lower().partition("-")[0], settings.LANGUAGE_CODE, "en")
+    return next((t for lang in wanted if (t := templates.get((code, channel, lang)))), None)
+
+
+def _has_address(customer: Customer, channel: str) -> bool:
+    return bool({Channel.SMS: customer.phone, Channel.EMAIL: customer.email}.get(Channel(channel), True))
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+class _Missing(str):
+    """What stands for a value that was not given: a message with a hole in it must not go out."""
+
+    __slots__ = ()
+
+    def __contains__(self, _item: object) -> bool:
+        return True
+
+    def __mod__(self, name: object) -> str:
+        raise ValueError(f"the words need a value for {name}")
+
+
+# Plain text, so nothing is escaped; no loaders and no libraries, so words can reach nothing but their values.
+_ENGINE = Engine(autoescape=False, string_if_invalid=_Missing("?"))
+
+
+@lru_cache(maxsize=2048)
+def _compiled(text: str) -> Template:
+    return _ENGINE.from_string(text)
+
+
+def render(subject: str, body: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """The subject (one line) and body with the values filled in; raises ValueError where one is missing."""
+    context = Context(dict(values), autoescape=False)
+    one_line = " ".join(_compiled(subject).render(context).split())
+    return one_line[:200], _compiled(body).render(context)
+
+
+def _values(customer: Customer, context: Mapping[str, Any], language: str) -> dict[str, Any]:
+    with translation.override(language):
+        return {
+            "name": customer.name,
+            "site": settings.SITE_NAME,
+            "home_url": f"{settings.SITE_URL}/",
+            "pay_url": f"{settings.SITE_URL}/pay/",
+            **{name: _in_local_form(value) for name, value in context.items()},
+        }
+
+
+def _in_local_form(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return words.money(value)
+    if isinstance(value, datetime):
+        return formats.date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    if isinstance(value, date):
+        return formats.date_format(value, "DATE_FORMAT")
+    if isinstance(value, list | tuple):
+        return [_in_local_form(part) for part in value]
+    return str(value)
+
+
+@transaction.atomic
+def revise(
+    *, code: str, channel: str, language: str, subject: str, body: str, by: User | None, at: datetime
+) -> NoticeTemplate:
+    """Put a new version of a template in force; the old ones stay.
+
+    Raises Refused when the words cannot be read, need a value that this message does not have, or threaten.
+    """
+    if banned := [word for word in BANNED if word in f"{subject} {body}".lower()]:
+        raise Refused(
+            "banned_words", _("Messages do not threaten: %(word)s") % {"word": banned[0]}, field="body"
+        )
+    last = (
+        NoticeTemplate.objects.select_for_update()
+        .filter(code=code, channel=channel, language=language)
+        .order_by("-version")
+        .first()
+    )
+    if last is None:
+        raise Refused("unknown_template", _("There is no such message."), field="code")
+    sample = dict.fromkeys((*VARIABLES.get(code, ()), "name", "site", "home_url", "pay_url"), "1")
+    try:
+        render(subject, body, sample)
+    except (ValueError, TemplateSyntaxError, TemplateDoesNotExist) as fault:
+        raise Refused(
+            "words", _("The words cannot be used: %(fault)s") % {"fault": fault}, field="body"
+        ) from fault
+    template = NoticeTemplate.objects.create(
+        code=code,
+        channel=channel,
+        language=language,
+        version=last.version + 1,
+        subject=subject,
+        body=body,
+    )
+    events.record("template.revised", template, by=by, at=at, code=code, version=template.version)
+    return template
+
+
+# --- sending ------------------------------------------------------------------------------------------------
+
+
+def send_due(*, at: datetime, limit: int = 200) -> int:
+    """Send what is due, oldest first, and return how many messages were dealt with.
+
+    Rows that another worker holds are passed over. A failure is tried again later, see `BACKOFF`.
+    """
+    handled = 0
+    while handled < limit and (count := _send_batch(at, min(BATCH, limit - handled))):
+        handled += count
+    return handled
+
+
+@transaction.atomic
+def _send_batch(at: datetime, size: int) -> int:
+    due = Notice.objects.filter(state=Notice.State.PENDING, send_after__lte=at).order_by("send_after", "pk")
+    batch = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("customer")[:size])
+    if not batch:
+        return 0
+    holds = _screened(batch, at)
+    for notice in batch:
+        if hold := holds.get(notice.pk):
+            _keep_back(notice, hold)
+        else:
+            _send(notice, at)
+    bulk.update_many(batch, ["state", "send_after", "sent_at", "attempts", "error"])
+    failed = [notice for notice in batch if notice.state == Notice.State.FAILED]
+    events.record_many(
+        [events.build("notice.failed", n, by=None, at=at, channel=n.channel, error=n.error) for n in failed]
+    )
+    return len(batch)
+
+
+def _screened(batch: Sequence[Notice], at: datetime) -> dict[int, Hold]:
+    """What settings.NOTICE_SCREENS hold back; each takes notices and the moment, the first word counts."""
+    holds: dict[int, Hold] = {}
+    for path in settings.NOTICE_SCREENS:
+        for number, hold in import_string(path)(batch, at=at).items():
+            holds.setdefault(number, hold)
+    return holds
+
+
+def _keep_back(notice: Notice, hold: Hold) -> None:
+    if hold.until is None:
+        notice.suppress(error=hold.reason)
+    else:
+        notice.send_after, notice.error = hold.until, hold.reason[:300]
+
+
+def _send(notice: Notice, at: datetime) -> None:
+    try:
+        _hand_over(notice)
+    except Exception as error:  # whatever a provider does to one message, the others go out
+        log.warning("message %s was not sent: %s", notice.key, error)
+        _failed(notice, at, error)
+    else:
+        notice.sent()
+        notice.sent_at, notice.error = at, ""
+
+
+def _hand_over(notice: Notice) -> None:
+    if notice.channel == Channel.IN_APP:
+        return
+    customer = notice.customer
+    addresses = {Channel.SMS: customer.phone, Channel.EMAIL: customer.email, Channel.LETTER: customer.name}
+    to = addresses[Channel(notice.channel)]
+    if not to:
+        raise messaging.NotSent("the customer has no address for this channel", for_good=True)
+    messaging.backend_for(notice.channel).send(
+        messaging.Message(
+            key=notice.key,
+            channel=notice.channel,
+            to=to,
+            subject=notice.subject,
+            text=notice.body,
+            language=customer.language,
+        )
+    )
+
+
+def _failed(notice: Notice, at: datetime, error: Exception) -> None:
+    notice.attempts += 1
+    for_good = isinstance(error, messaging.NotSent) and error.for_good
+    if for_good or notice.attempts > len(BACKOFF):
+        notice.fail(error=str(error))
+    else:
+        notice.error = str(error)[:300]
+        notice.send_after = at + BACKOFF[notice.attempts - 1]
+
+
+# --- afterwards ---------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def report_delivery(*, key: str, delivered: bool, at: datetime, error: str = "") -> Notice:
+    """The provider's report on a message we sent; a second report of the same changes nothing."""
+    notice = Notice.objects.select_for_update().get(key=key)
+    reported = Notice.State.DELIVERED if delivered else Notice.State.FAILED
+    if notice.state == reported:
+        return notice
+    if delivered:
+        notice.delivered()
+    else:
+        notice.fail(error=error)
+        events.record("notice.failed", notice, by=None, at=at, channel=notice.channel, error=error)
+    notice.save(update_fields=["state", "error"])
+    return notice
+
+
+def mark_read(*, customer_id: int, at: datetime) -> int:
+    """The customer has seen the messages in the app."""
+    unread = Notice.objects.filter(
+        customer_id=customer_id, channel=Channel.IN_APP, state=Notice.State.SENT, read_at=None
+    )
+    return unread.update(read_at=at)
