@@ -3,9 +3,8 @@
 from lending.engine.allocation import Allocation, Rule
 from lending.engine.cost import AnnualCost, annual_cost, apr
 from lending.engine.errors import EventError, TermsError
-from lending.engine.replay import replay
+from lending.engine.replay import payoff, replay
 from lending.engine.schedule import Row, schedule
-from lending.engine.settlement import payoff
 from lending.engine.split import allocate
 from lending.engine.state import Event, InstalmentState, LoanState, Overdue, Payoff, Position, Split
 from lending.engine.terms import Method, Terms, Unit

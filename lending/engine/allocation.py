@@ -1,7 +1,7 @@
 """Who is paid first: the order in which a payment meets what is owed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from lending.engine.errors import TermsError
@@ -21,12 +21,23 @@ class Rule:
 
     order: tuple[str, ...]
     future: str = "NEXT"
+    groups: tuple[tuple[int, tuple[int, ...]], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.order) != len(PARTS) or set(self.order) != set(PARTS):
             raise TermsError("allocation", f"order must name each of {', '.join(PARTS)} once")
         if self.future not in FUTURE:
             raise TermsError("allocation", f"future must be one of {', '.join(FUTURE)}")
+        object.__setattr__(self, "groups", _groups(self.order))
+
+
+def _groups(order: tuple[str, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """The parts by past due, due and in advance, in the order in which each is first named."""
+    groups: dict[int, list[int]] = {}
+    for name in order:
+        when, component = PARTS[name]
+        groups.setdefault(when, []).append(component)
+    return tuple((when, tuple(components)) for when, components in groups.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +54,14 @@ class Allocation:
             raise TermsError("allocation", "rules must have a DEFAULT")
 
     def rule_for(self, event_type: str) -> Rule:
-        rules = dict(self.rules)
-        return rules.get(event_type, rules["DEFAULT"])
+        default = None
+        for name, rule in self.rules:
+            if name == event_type:
+                return rule
+            if name == "DEFAULT":
+                default = rule
+        assert default is not None
+        return default
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -8,7 +8,7 @@ STATEMENT_TO_DUE_DAYS = 9
 
 
 def add_months(start: date, months: int, day: int | None = None) -> date:
-    """``start`` plus whole months, on ``day`` (default: the day of ``start``) or the last day of a shorter month.
+    """``start`` plus whole months, on ``day`` (default: its own) or the last day of a shorter month.
 
     Roll from the first date, never from the last one: 31 Oct, 30 Nov, 31 Dec, 31 Jan, 29 Feb, 31 Mar.
     """
@@ -33,7 +33,7 @@ def roll(anchor: date, unit: str, steps: int, day: int | None = None) -> date:
 
 
 def statement_due_on(statement_on: date) -> date:
-    """The due date of the bill made on ``statement_on``: nine days later, never past the end of that month."""
+    """The due date of the bill made on ``statement_on``: nine days later, not past the end of that month."""
     return clamp(statement_on.year, statement_on.month, statement_on.day + STATEMENT_TO_DUE_DAYS)
 
 
@@ -46,13 +46,13 @@ def next_statement_on(day: date, statement_day: int) -> date:
 
 
 def first_due_on(purchase_on: date, statement_day: int) -> date:
-    """The due date of the first statement that holds a purchase; one made on the statement day is still in it."""
+    """The due date of the first statement that holds a purchase; one on the statement day is still in it."""
     return statement_due_on(next_statement_on(purchase_on, statement_day))
 
 
 def roll_business_day(day: date, is_working: Callable[[date], bool], rule: str = "FOLLOWING") -> date:
     """``day``, or the nearest working day by ``rule``: NONE, FOLLOWING, MODIFIED_FOLLOWING (not into the next
-    month) or PRECEDING. Raises ValueError for another rule or a calendar with no working day within 31 days."""
+    month) or PRECEDING. Raises ValueError for another rule, or where no working day is within 31 days."""
     if rule == "NONE" or is_working(day):
         return day
     if rule == "PRECEDING":

@@ -50,7 +50,9 @@ def periods_per_year(terms: Terms) -> Fraction:
     return _PER_YEAR[terms.unit] / terms.every
 
 
-def apr(flows: Iterable[Flow], basis: str = EFFECTIVE, periods_per_year: Fraction | int | None = None) -> Decimal:
+def apr(
+    flows: Iterable[Flow], basis: str = EFFECTIVE, periods_per_year: Fraction | int | None = None
+) -> Decimal:
     """The yearly rate of dated flows as a percentage; a negative amount goes to the borrower.
 
     EFFECTIVE: the X with sum(amount / (1 + X) ** t) = 0. NOMINAL: the rate of one of ``periods_per_year``
@@ -77,7 +79,7 @@ def one_decimal(percent: Decimal) -> Decimal:
 
 
 def _time_of(terms: Terms, row: Row) -> Fraction:
-    """Years from disbursement: whole steps of the rhythm counted back from the due date, then days over 365."""
+    """Years from disbursement: whole months counted back from the due date, then odd days over 365."""
     if terms.unit in ("DAY", "WEEK"):
         days = (row.due_on - terms.disbursed_on).days
         return Fraction(days, 7 * 52 if terms.unit == "WEEK" else 365)

@@ -15,8 +15,8 @@ def is_leap(year: int) -> bool:
 def year_fraction(day_count: str, start: date, end: date) -> Ratio:
     """The part of a year from ``start`` to ``end`` by actual days, over the year the day count names.
 
-    30/360 and 30/365 count actual days here; whole months of 30 days are the schedule's business, because only
-    it knows which periods are whole months.
+    30/360 and 30/365 count actual days here; months of 30 days are the schedule's business, because only it
+    knows which periods are whole months.
     """
     days = (end - start).days
     fixed = _YEAR_DAYS.get(day_count)
@@ -45,10 +45,8 @@ def _split_by_year(start: date, end: date) -> Ratio:
 
 def has_leap_day(start: date, end: date) -> bool:
     """Whether 29 February lies in (start, end]."""
-    for year in range(start.year, end.year + 1):
-        if is_leap(year) and start < date(year, 2, 29) <= end:
-            return True
-    return False
+    years = range(start.year, end.year + 1)
+    return any(is_leap(year) and start < date(year, 2, 29) <= end for year in years)
 
 
 def days_30e_360(start: date, end: date) -> int:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from lending.engine.allocation import PENALTY, PRINCIPAL
+from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
 from lending.engine.money import from_minor
 from lending.engine.schedule import PlanRow
 from lending.engine.state import InstalmentState
@@ -11,62 +11,110 @@ REGULAR, DOWN_PAYMENT, EXTRA = "REGULAR", "DOWN_PAYMENT", "EXTRA"
 
 
 class Instalment:
-    """Four lists by component (principal, interest, fee, penalty) and the day it became fully paid.
+    """Four lists by component (principal, interest, fee, penalty), what is left of all, when it was paid.
 
-    ``late`` is the sum over days of overdue principal (unit-days), from which penalty is read unrounded;
-    ``charged_penalty`` is the penalty that charges put here, apart from the accrued one.
+    ``accrued`` is the interest that its own period brings (it may fall due later), ``flat_fee`` the part of
+    the fee that was agreed with the schedule, ``charges`` what was charged since: (day, component, amount).
+    ``late`` sums overdue principal over days (unit-days); ``penalised`` is the penalty that came of it.
     """
 
-    __slots__ = ("start_on", "due_on", "kind", "due", "paid", "waived", "written", "paid_on", "late", "charged")
+    __slots__ = (
+        "accrued",
+        "charges",
+        "due",
+        "due_on",
+        "flat_fee",
+        "kind",
+        "late",
+        "left",
+        "paid",
+        "paid_on",
+        "penalised",
+        "start_on",
+        "waived",
+        "written",
+    )
 
-    def __init__(self, start_on: date, due_on: date, due: list[int], kind: str = REGULAR):
+    def __init__(self, start_on: date, due_on: date, kind: str = EXTRA):
         self.start_on = start_on
         self.due_on = due_on
         self.kind = kind
-        self.due = due
+        self.due = [0, 0, 0, 0]
         self.paid = [0, 0, 0, 0]
         self.waived = [0, 0, 0, 0]
         self.written = [0, 0, 0, 0]
+        self.left = self.accrued = self.flat_fee = self.late = self.penalised = 0
+        self.charges: list[tuple[date, int, int]] = []
         self.paid_on: date | None = None
-        self.late = 0
-        self.charged = 0
 
     @classmethod
     def of_plan(cls, row: PlanRow) -> "Instalment":
-        kind = DOWN_PAYMENT if row.is_down_payment else REGULAR
-        return cls(row.start_on, row.due_on, [row.principal, row.interest, row.fee, 0], kind)
+        made = cls(row.start_on, row.due_on, DOWN_PAYMENT if row.is_down_payment else REGULAR)
+        made.take_plan(row)
+        return made
+
+    def take_plan(self, row: PlanRow) -> None:
+        """Owe what the plan says; what was charged, paid or waived stays."""
+        self.due[PRINCIPAL] = row.principal
+        self.due[INTEREST] = row.interest
+        self.due[FEE] += row.fee - self.flat_fee
+        self.accrued, self.flat_fee = row.accrued, row.fee
+        self.recount()
 
     def owed(self, component: int) -> int:
         return self.due[component] - self.paid[component] - self.waived[component] - self.written[component]
 
-    def total_owed(self) -> int:
-        return sum(self.due) - sum(self.paid) - sum(self.waived) - sum(self.written)
+    def recount(self) -> None:
+        self.left = sum(self.due) - sum(self.paid) - sum(self.waived) - sum(self.written)
+        if self.left:
+            self.paid_on = None
 
-    def pay(self, component: int, amount: int) -> int:
+    def add_due(self, component: int, amount: int) -> None:
+        self.due[component] += amount
+        self.left += amount
+        if self.left:
+            self.paid_on = None
+
+    def charge(self, day: date, component: int, amount: int) -> None:
+        self.charges.append((day, component, amount))
+        self.add_due(component, amount)
+
+    def charged(self, component: int, until: date = date.max) -> int:
+        return sum(amount for day, of, amount in self.charges if of == component and day <= until)
+
+    def penalise(self, amount: int) -> None:
+        """Late interest that has accrued since the last reckoning."""
+        self.penalised += amount
+        self.add_due(PENALTY, amount)
+
+    def buckets(self) -> tuple[list[int], ...]:
+        return self.due, self.paid, self.waived, self.written
+
+    def pay(self, component: int, amount: int, day: date) -> int:
         """Take up to ``amount`` for one component; returns what was taken."""
         taken = min(amount, self.owed(component))
         if taken <= 0:
             return 0
         self.paid[component] += taken
+        self._leave(taken, day)
         return taken
 
-    def settle_on(self, day: date) -> None:
-        """Note the day of the last payment that left nothing owed; a later charge opens it again."""
-        if self.total_owed():
-            self.paid_on = None
-        elif self.paid_on is None:
+    def waive(self, component: int, amount: int, day: date) -> int:
+        taken = min(amount, self.owed(component))
+        if taken <= 0:
+            return 0
+        self.waived[component] += taken
+        self._leave(taken, day)
+        return taken
+
+    def _leave(self, amount: int, day: date) -> None:
+        self.left -= amount
+        if not self.left:
             self.paid_on = day
-
-    def set_penalty(self, accrued: int) -> None:
-        self.due[PENALTY] = self.charged + accrued
-
-    def owed_principal(self) -> int:
-        return self.owed(PRINCIPAL)
 
     def state(self, number: int, places: int) -> InstalmentState:
         due, paid, waived, written = (
-            [from_minor(minor, places) for minor in part]
-            for part in (self.due, self.paid, self.waived, self.written)
+            [from_minor(minor, places) for minor in part] for part in self.buckets()
         )
         return InstalmentState(
             number,
@@ -75,7 +123,7 @@ class Instalment:
             *paid,
             *waived[1:],
             *written,
-            self.paid_on,
+            None if self.left else self.paid_on,
             self.kind == DOWN_PAYMENT,
             from_minor(self.late, places),
         )

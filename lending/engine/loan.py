@@ -5,7 +5,7 @@ from datetime import date
 
 from lending.engine.instalment import DOWN_PAYMENT, EXTRA, Instalment
 from lending.engine.money import from_minor
-from lending.engine.state import LoanState, Split
+from lending.engine.state import Event, LoanState, Split
 from lending.engine.terms import Terms
 
 OVERPAID, RECOVERED = 4, 5
@@ -17,66 +17,52 @@ class Loan:
     def __init__(self, terms: Terms):
         self.terms = terms
         self.rows: list[Instalment] = []
-        self.tranches: list[tuple[date, int]] = []
-        self.credits: list[list] = []  # [ref, amount still overpaid], oldest first
+        self.tranches: list[tuple[date, int]] = []  # day and amount beyond the down payment
+        self.credits: list[tuple[Event, int]] = []  # what is still overpaid, oldest first
         self.splits: dict[str, list[int]] = defaultdict(lambda: [0] * 6)
         self.status: str | None = None
         self.disbursed = self.received = self.refunded = self.recovered = 0
         self.penalised_to: date | None = None
+        self.is_capped = False
 
     def note(self, ref: str, component: int, amount: int) -> None:
-        self.splits[ref][component] += amount
-
-    def note_recovered(self, ref: str, amount: int) -> None:
-        self.splits[ref][RECOVERED] += amount
+        """Book where money of an event went, for its split."""
+        if amount:
+            self.splits[ref][component] += amount
 
     def row_of_charge(self, day: date) -> Instalment:
-        """The row with previous due < day <= due; after the last due date a row of its own on that day."""
+        """The row with previous due < day <= due, never a down payment. Charges past the last due date share
+        one row of their own, due with the latest of them."""
         for row in self.rows:
             if row.due_on >= day and row.kind != DOWN_PAYMENT:
                 return row
-        return self.add_row(day)
+        return self.extra_row(day)
 
-    def row_for_debt(self, day: date) -> Instalment:
-        return next((row for row in self.rows if row.due_on >= day), None) or self.add_row(day)
-
-    def add_row(self, day: date) -> Instalment:
-        start = self.rows[-1].due_on
-        row = Instalment(start, day, [0, 0, 0, 0], EXTRA)
+    def extra_row(self, day: date) -> Instalment:
+        """The row after the agreed ones, due on ``day``; it is made when first needed."""
+        last = self.rows[-1]
+        if last.kind == EXTRA:
+            last.due_on = max(last.due_on, day)
+            return last
+        row = Instalment(last.due_on, day)
         self.rows.append(row)
         return row
 
-    def add_credit(self, ref: str, amount: int) -> None:
+    def row_for_debt(self, day: date) -> Instalment:
+        """Where principal that came back falls due: with the next instalment, or on a row of its own."""
+        return next((row for row in self.rows if row.due_on >= day), None) or self.extra_row(day)
+
+    def add_credit(self, event: Event, amount: int) -> None:
         if amount:
-            self.credits.append([ref, amount])
-            self.splits[ref][OVERPAID] += amount
+            self.credits.append((event, amount))
+            self.note(event.ref, OVERPAID, amount)
 
-    def take_credit(self, ref: str, amount: int) -> int:
-        """Pay ``amount`` out of the credit, oldest first; returns what the credit could not bear."""
-        paid_out = 0
-        for credit in self.credits:
-            taken = min(credit[1], amount - paid_out)
-            credit[1] -= taken
-            paid_out += taken
-        self.splits[ref][OVERPAID] -= paid_out
-        self.splits[ref][0] -= amount - paid_out
-        return amount - paid_out
-
-    def use_credit(self, day: date) -> None:
-        """What was overpaid pays what has come to be owed, oldest money and oldest row first."""
-        for credit in self.credits:
-            for row in self.rows:
-                if not credit[1]:
-                    break
-                for component in (3, 2, 1, 0):
-                    taken = row.pay(component, credit[1])
-                    if taken:
-                        credit[1] -= taken
-                        split = self.splits[credit[0]]
-                        split[component] += taken
-                        split[OVERPAID] -= taken
-                        row.settle_on(day)
-        self.credits = [credit for credit in self.credits if credit[1]]
+    def take_credits(self) -> list[tuple[Event, int]]:
+        """Take all credit out, to be spent; what is left comes back by ``add_credit``."""
+        credits, self.credits = self.credits, []
+        for event, amount in credits:
+            self.note(event.ref, OVERPAID, -amount)
+        return credits
 
     @property
     def overpaid(self) -> int:
@@ -90,7 +76,8 @@ class Loan:
             status=self._status(),
             overpaid=from_minor(self.overpaid, places),
             splits={
-                ref: Split(*(from_minor(part, places) for part in parts)) for ref, parts in self.splits.items()
+                ref: Split(*[from_minor(part, places) for part in parts])
+                for ref, parts in self.splits.items()
             },
             disbursed=from_minor(self.disbursed, places),
             received=from_minor(self.received, places),
@@ -103,6 +90,6 @@ class Loan:
             return self.status
         if not self.disbursed:
             return "APPROVED"
-        if any(row.total_owed() for row in self.rows):
+        if any(row.left for row in self.rows):
             return "ACTIVE"
         return "OVERPAID" if self.credits else "SETTLED"

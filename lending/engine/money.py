@@ -51,7 +51,7 @@ def from_minor(minor: int, decimals: int) -> Decimal:
 
 
 def round_ratio(num: int, den: int, rounding: str = "HALF_EVEN") -> int:
-    """``num / den`` (``den`` > 0) rounded to a whole number by the named mode, without any intermediate error."""
+    """``num / den`` (``den`` > 0) rounded to a whole number by the named mode, with no error before that."""
     whole, rest = divmod(num, den)
     if not rest:
         return whole
@@ -71,8 +71,3 @@ def _goes_up(num: int, den: int, rest: int, rounding: str) -> bool:
     if rounding == "FLOOR":
         return False
     return (rounding == "UP") == (num > 0)
-
-
-def round_to_multiple(minor_num: int, minor_den: int, multiple: int, rounding: str) -> int:
-    """``minor_num / minor_den`` rounded to a whole multiple of ``multiple`` minor units."""
-    return round_ratio(minor_num, minor_den * multiple, rounding) * multiple

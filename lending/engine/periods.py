@@ -1,6 +1,7 @@
 """The interest periods of a loan: when each starts and ends, and its exact interest factor."""
 
-from datetime import date
+from datetime import date, timedelta
+from fractions import Fraction
 from typing import NamedTuple
 
 from lending.engine.calendar import roll
@@ -9,12 +10,16 @@ from lending.engine.terms import Terms
 
 
 class Period(NamedTuple):
-    """One interest period (start_on, due_on]; its factor num/den is the yearly rate times its part of a year."""
+    """One interest period (start_on, due_on]. Its factor num/den is the yearly rate times its part of a year.
+
+    ``less``/den is interest not due because part of the balance came only after the start of the period.
+    """
 
     start_on: date
     due_on: date
     num: int
     den: int
+    less: int = 0
 
 
 def due_dates(terms: Terms) -> list[date]:
@@ -42,13 +47,26 @@ def periods(terms: Terms) -> list[Period]:
     """All interest periods with their factors."""
     dates = due_dates(terms)
     starts = [terms.disbursed_on, *dates[:-1]]
-    return [
-        Period(start, end, *factor(terms, start, end, _is_regular(terms, start, end, index)))
-        for index, (start, end) in enumerate(zip(starts, dates, strict=True))
-    ]
+    rate_num, rate_den = terms.annual_rate.as_integer_ratio()
+    found = []
+    for index, (start, end) in enumerate(zip(starts, dates, strict=True)):
+        num, den = _fraction(terms, start, end, is_regular(terms, start, end, index))
+        if terms.interest_free_days:
+            num, den = _after_free_days(terms, start, end, num, den)
+        found.append(Period(start, end, num * rate_num, den * rate_den))
+    return found
 
 
-def _is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
+def period_after(terms: Terms, number: int) -> Period:
+    """The period of instalment ``number``, one past the last or further on."""
+    start = due_on(terms, number - 1) if number > 1 else terms.disbursed_on
+    end = due_on(terms, number)
+    num, den = _fraction(terms, start, end, True)
+    rate_num, rate_den = terms.annual_rate.as_integer_ratio()
+    return Period(start, end, num * rate_num, den * rate_den)
+
+
+def is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
     """Whether a period is one whole step of the rhythm; only a first due date of its own can break the first.
 
     Agreed due dates (moved by holidays, say) keep the interest of a whole step when interest is by PERIOD.
@@ -60,31 +78,20 @@ def _is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
     return end == roll(start, terms.unit, terms.every)
 
 
-def factor(terms: Terms, start: date, end: date, regular: bool = True) -> Ratio:
-    """Yearly rate times the part of a year of this period, exactly, after interest-free days."""
-    num, den = _whole_factor(terms, start, end, regular)
-    rate_num, rate_den = terms.annual_rate.as_integer_ratio()
-    num, den = num * rate_num, den * rate_den
-    if terms.interest_free_days:
-        free = (terms.disbursed_on - start).days + terms.interest_free_days
-        days = (end - start).days
-        num, den = num * (days - min(max(free, 0), days)), den * days
-    return num, den
-
-
-def _whole_factor(terms: Terms, start: date, end: date, regular: bool) -> Ratio:
+def _fraction(terms: Terms, start: date, end: date, regular: bool) -> Ratio:
+    """The part of a year that interest counts for a period, exactly."""
     by_months = terms.unit in ("MONTH", "YEAR")
+    if terms.interest_period == "PERIOD" and terms.unit == "WEEK":
+        return (end - start).days, 7 * 52
     if terms.interest_period == "PERIOD" and by_months:
-        return _months(terms, 1) if regular else _broken_months(start, end)
+        return (_months(terms), 12) if regular else _broken_months(start, end)
     if by_months and terms.day_count in ("30/360", "30/365"):
-        year = int(terms.day_count[3:])
-        return _months(terms, 1, 30, year) if regular else (days_30e_360(start, end), year)
+        return 30 * _months(terms) if regular else days_30e_360(start, end), int(terms.day_count[3:])
     return year_fraction(terms.day_count, start, end)
 
 
-def _months(terms: Terms, steps: int, per_month: int = 1, per_year: int = 12) -> Ratio:
-    months = terms.every * (12 if terms.unit == "YEAR" else 1)
-    return months * steps * per_month, per_year
+def _months(terms: Terms) -> int:
+    return terms.every * (12 if terms.unit == "YEAR" else 1)
 
 
 def _broken_months(start: date, end: date) -> Ratio:
@@ -98,11 +105,45 @@ def _broken_months(start: date, end: date) -> Ratio:
     return months * length + odd, 12 * length
 
 
-def part(terms: Terms, start: date, end: date, upto: date) -> Ratio:
-    """The factor from ``start`` to ``upto`` inside a period: its share of the period by days (for settlement)."""
-    days = (end - start).days
-    used = min(max((upto - start).days, 0), days)
-    num, den = factor(terms, start, end)
-    return num * used, den * days
+def _after_free_days(terms: Terms, start: date, end: date, num: int, den: int) -> Ratio:
+    """The factor without the interest-free days that fall into the period, day by day."""
+    free_until = terms.disbursed_on + timedelta(days=terms.interest_free_days)
+    free = min(max((free_until - start).days, 0), (end - start).days)
+    if not free:
+        return num, den
+    return within(terms, Period(start, end, num, den), start + timedelta(days=free))
 
 
+def within(terms: Terms, period: Period, day: date) -> Ratio:
+    """The factor of the rest of a period, (day, due_on]: by actual days where the day count counts days, and
+    as the share of the whole period's factor where it does not (30/360 by months, interest by PERIOD)."""
+    whole = (period.due_on - period.start_on).days
+    rest = (period.due_on - day).days
+    if _counts_days(terms) and terms.day_count == "ACT/ACT":
+        rate = Fraction(period.num, period.den) / Fraction(
+            *year_fraction("ACT/ACT", period.start_on, period.due_on)
+        )
+        part = rate * Fraction(*year_fraction("ACT/ACT", day, period.due_on))
+        return part.numerator, part.denominator
+    return period.num * rest, period.den * whole
+
+
+def _counts_days(terms: Terms) -> bool:
+    by_months = terms.unit in ("MONTH", "YEAR")
+    if terms.interest_period == "PERIOD" and terms.unit != "DAY":
+        return False
+    return not (by_months and terms.day_count in ("30/360", "30/365"))
+
+
+def used(terms: Terms, start: date, end: date, day: date) -> Ratio:
+    """The share of a period's interest that has accrued by ``day``: its chargeable days so far over all
+    (under ACT/ACT each weighed by its year)."""
+    first = max(start, min(terms.disbursed_on + timedelta(days=terms.interest_free_days), end))
+    if day <= first:
+        return 0, 1
+    if _counts_days(terms) and terms.day_count == "ACT/ACT":
+        share = Fraction(*year_fraction("ACT/ACT", first, day)) / Fraction(
+            *year_fraction("ACT/ACT", first, end)
+        )
+        return share.numerator, share.denominator
+    return (min(day, end) - first).days, (end - first).days

@@ -9,12 +9,12 @@ from datetime import date
 from decimal import Decimal
 
 from lending.engine import penalty, settlement, tranches
-from lending.engine.allocation import FEE, INTEREST, PENALTY
+from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
 from lending.engine.errors import EventError
-from lending.engine.loan import Loan
+from lending.engine.loan import OVERPAID, RECOVERED, Loan
 from lending.engine.money import to_minor
-from lending.engine.payment import pay
-from lending.engine.state import Event, LoanState
+from lending.engine.payment import pay, use_credit
+from lending.engine.state import Event, LoanState, Payoff
 from lending.engine.terms import Terms
 
 PAYMENTS = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "PAYOUT_REFUND")
@@ -29,30 +29,49 @@ def replay(terms: Terms, events: Sequence[Event], as_of: date) -> LoanState:
     return fold(terms, events, as_of).state(as_of)
 
 
+def payoff(terms: Terms, events: Sequence[Event], on: date) -> Payoff:
+    """What settles the loan on ``on``: everything billed and unpaid, the principal that is left, and the
+    interest of the running period for the days used (Civil Code art. 677). Fees per instalment of the future
+    are waived unless the terms say settlement_fee CHARGE; a credit balance is taken off."""
+    return settlement.payoff_of(fold(terms, events, on), on)
+
+
 def fold(terms: Terms, events: Sequence[Event], as_of: date) -> Loan:
     loan = Loan(terms)
-    for event in in_effect(events, as_of):
-        penalty.accrue(loan, event.on)
+    for day, event in in_effect(events, as_of):
+        penalty.accrue(loan, day)
         _apply(loan, event)
     penalty.accrue(loan, as_of)
     return loan
 
 
-def in_effect(events: Sequence[Event], as_of: date) -> list[Event]:
-    """The events that count on ``as_of``, reversed ones left out, in the order in which they are folded."""
+def in_effect(events: Sequence[Event], as_of: date) -> list[tuple[date, Event]]:
+    """The events that count on ``as_of``, each with the day from which it does, reversed ones left out, in
+    the order in which they are folded."""
     gone = _reversed(events, as_of)
-    dated, known = [], date.min
+    dated: list[tuple[date, Event]] = []
+    early: list[Event] = []  # charges listed before any disbursement take part right after it
+    known: date | None = None
     for event in events:
-        is_charge = event.type == "CHARGE"
-        if event.type == "REVERSAL" or event.ref in gone or (event.on > as_of and not is_charge):
+        if event.type == "REVERSAL":
             continue
-        known = known if is_charge else max(known, event.on)
-        dated.append((min(event.on, known) if is_charge else event.on, event))
-    dated.sort(key=_effective)
-    return [event for _, event in dated]
+        if event.type != "CHARGE":
+            if event.on <= as_of:
+                known = max(known or event.on, event.on)
+                if event.ref not in gone:
+                    dated.append((event.on, event))
+                    dated.extend((event.on, charge) for charge in early)
+                    early = []
+        elif event.ref not in gone:
+            if known is None:
+                early.append(event)
+            else:
+                dated.append((min(event.on, known), event))
+    dated.sort(key=_effective_on)
+    return dated
 
 
-def _effective(item: tuple[date, Event]) -> date:
+def _effective_on(item: tuple[date, Event]) -> date:
     return item[0]
 
 
@@ -106,13 +125,9 @@ def _charge(loan: Loan, event: Event, amount: int) -> None:
     """A fee or penalty falls due with the instalment whose period holds its date, or on a row of its own."""
     if event.kind not in ("FEE", "PENALTY"):
         raise EventError(event.ref, "kind of a charge must be FEE or PENALTY")
-    row = loan.row_of_charge(event.on)
     component = FEE if event.kind == "FEE" else PENALTY
-    row.due[component] += amount
-    if component == PENALTY:
-        row.charged += amount
-    row.paid_on = None
-    loan.use_credit(event.on)
+    loan.row_of_charge(event.on).charge(event.on, component, amount)
+    use_credit(loan)
 
 
 def _waive(loan: Loan, event: Event, amount: int) -> None:
@@ -120,14 +135,10 @@ def _waive(loan: Loan, event: Event, amount: int) -> None:
     component = WAIVABLE.get(event.kind or "")
     if component is None:
         raise EventError(event.ref, "kind of a waiver must be INTEREST, FEE or PENALTY")
-    taken_in_all = 0
+    left = amount
     for row in loan.rows:
-        taken = min(amount - taken_in_all, row.owed(component))
-        if taken > 0:
-            row.waived[component] += taken
-            row.settle_on(event.on)
-            taken_in_all += taken
-    loan.note(event.ref, component, taken_in_all)
+        left -= row.waive(component, left, event.on)
+    loan.note(event.ref, component, amount - left)
 
 
 def _write_off(loan: Loan, event: Event, amount: int) -> None:
@@ -138,23 +149,29 @@ def _write_off(loan: Loan, event: Event, amount: int) -> None:
             owed = row.owed(component)
             row.written[component] += owed
             loan.note(event.ref, component, owed)
+        row.recount()
 
 
 def _recover(loan: Loan, event: Event, amount: int) -> None:
     if loan.status != "WRITTEN_OFF":
         raise EventError(event.ref, "recovers a loan that is not written off")
     loan.recovered += amount
-    loan.note_recovered(event.ref, amount)
+    loan.note(event.ref, RECOVERED, amount)
 
 
 def _refund_credit(loan: Loan, event: Event, amount: int) -> None:
-    """Pays out an overpaid balance; what goes beyond it (after a reversal, say) is owed as principal again."""
-    beyond = loan.take_credit(event.ref, amount)
+    """Pays out an overpaid balance; what goes beyond it (after a reversal, say) is owed again."""
     loan.refunded += amount
-    if beyond:
-        row = loan.row_for_debt(event.on)
-        row.due[0] += beyond
-        row.paid_on = None
+    left = amount
+    for source, credit in loan.take_credits():
+        taken = min(credit, left)
+        left -= taken
+        loan.note(event.ref, OVERPAID, -taken)
+        loan.note(source.ref, OVERPAID, taken)
+        loan.add_credit(source, credit - taken)
+    if left:
+        loan.note(event.ref, PRINCIPAL, -left)
+        loan.row_for_debt(event.on).add_due(PRINCIPAL, left)
 
 
 _OTHERS = {
@@ -164,5 +181,3 @@ _OTHERS = {
     "CREDIT_REFUND": _refund_credit,
     "SETTLEMENT": settlement.settle,
 }
-
-

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
-from lending.engine.money import WIDE, from_minor, round_ratio, round_to_multiple, to_minor
+from lending.engine.money import WIDE, from_minor, round_ratio, to_minor
 from lending.engine.periods import Period, periods
 from lending.engine.terms import Method, Terms
+
+MAX_SMOOTHINGS = 3
 
 Parts = list[tuple[int, int]]  # (principal, interest) of each instalment, in minor units
 
@@ -27,21 +30,36 @@ class Row:
         return self.principal + self.interest + self.fee
 
 
-@dataclass(slots=True)
-class PlanRow:
-    """The same in minor units, with the period that its interest is for."""
+class PlanRow(NamedTuple):
+    """The same in minor units; ``accrued`` is the interest that its own period brings, due or deferred."""
 
     start_on: date
     due_on: date
     principal: int
     interest: int
-    fee: int = 0
+    fee: int
+    accrued: int
     is_down_payment: bool = False
+
+
+class Course(NamedTuple):
+    """What has to be paid back over which periods.
+
+    ``principal`` is what is still to be repaid, ``base`` the principal that flat interest and flat fees are
+    counted on, ``grace`` how many of the periods repay nothing yet.
+    """
+
+    terms: Terms
+    principal: int
+    base: int
+    steps: Sequence[Period]
+    grace: int
 
 
 def schedule(terms: Terms) -> tuple[Row, ...]:
     """All instalments of ``terms`` when everything is disbursed at once and nothing happens early or late."""
-    rows, places = [], terms.decimals
+    places = terms.decimals
+    rows = []
     balance = to_minor(terms.principal, places)
     for row in plan(terms):
         balance -= row.principal
@@ -61,18 +79,31 @@ def plan(terms: Terms) -> list[PlanRow]:
     """The schedule in minor units; the principal parts sum to the principal."""
     principal = to_minor(terms.principal, terms.decimals)
     down = down_payment(terms, principal)
+    financed = principal - down
     steps = periods(terms)
-    fee = instalment_fee(terms, principal - down)
-    rows = [
-        PlanRow(step.start_on, step.due_on, part, interest, fee)
-        for step, (part, interest) in zip(steps, split_principal(terms, principal - down, steps), strict=True)
-    ]
-    _defer_interest(rows, terms.grace_interest_instalments)
-    if terms.method == Method.BULLET:
-        rows = [_at_maturity(rows)]
+    course = Course(terms, financed, financed, steps, terms.grace_principal_instalments)
+    rows = rows_of(course, terms.grace_interest_instalments)
     if down:
-        rows.insert(0, PlanRow(terms.disbursed_on, terms.disbursed_on, down, 0, 0, True))
+        rows.insert(0, PlanRow(terms.disbursed_on, terms.disbursed_on, down, 0, 0, 0, True))
     return rows
+
+
+def rows_of(course: Course, grace_interest: int = 0) -> list[PlanRow]:
+    """The instalments of a course; interest of the first ``grace_interest`` falls due with the next one."""
+    parts = split(course)
+    fee = instalment_fee(course.terms, course.base)
+    rows = [
+        PlanRow(step.start_on, step.due_on, principal, interest, fee, interest)
+        for step, (principal, interest) in zip(course.steps, parts, strict=True)
+    ]
+    if course.terms.method == Method.BULLET:
+        return [_at_maturity(rows)]
+    return _defer_interest(rows, grace_interest) if grace_interest else rows
+
+
+def split(course: Course) -> Parts:
+    """Principal and interest of each period by the method of the terms."""
+    return _METHODS[course.terms.method](course)
 
 
 def down_payment(terms: Terms, amount: int) -> int:
@@ -84,166 +115,166 @@ def down_payment(terms: Terms, amount: int) -> int:
 
 
 def instalment_fee(terms: Terms, principal: int) -> int:
+    if not terms.fee_rate:
+        return 0
     num, den = terms.fee_rate.as_integer_ratio()
     return round_ratio(principal * num, den, terms.rounding)
 
 
-def split_principal(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    """Principal and interest of each period by the method of the terms."""
-    return _METHODS[terms.method](terms, principal, steps)
+def interest_of(rounding: str, balance: int, step: Period) -> int:
+    """Interest of one period on ``balance``, rounded once."""
+    return round_ratio(balance * step.num - step.less, step.den, rounding)
 
 
-def _equal_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    """等额本息: level instalment over the real factors; grace instalments pay interest alone."""
-    grace = terms.grace_principal_instalments
-    head, tail = steps[:grace], steps[grace:]
-    start = [(0, interest_of(terms, principal, step)) for step in head]
-    if not terms.annual_rate:
-        return start + _equal_principal(terms, principal, tail, graced=True)
+def _equal_instalment(course: Course) -> Parts:
+    """等额本息: level instalments over the real factors; those in grace pay interest alone."""
+    terms, principal, _, steps, grace = course
+    head = [(0, interest_of(terms.rounding, principal, step)) for step in steps[:grace]]
+    tail = steps[grace:]
     level = level_instalment(terms, principal, tail)
-    parts = amortise(terms, principal, tail, level)
+    parts = _amortise(terms.rounding, principal, tail, level)
     if terms.residue == "SMOOTH" and terms.instalment_multiple_of is None:
-        parts = _smooth(terms, principal, tail, level, parts)
-    return start + parts
+        parts = _smooth(terms.rounding, principal, tail, level, parts)
+    return head + parts
 
 
 def level_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> int:
-    """P * prod(1 + f) / (1 + sum of the products), rounded; the annuity formula over uneven periods."""
-    product, total = WIDE.create_decimal(1), WIDE.create_decimal(0)
+    """P * prod(1 + f) / (1 + sum of the products), rounded: the annuity formula over uneven periods."""
+    if not terms.annual_rate:
+        return _to_multiple(terms, principal, len(steps))
+    product, total = _ONE, _ZERO
     for step in steps:
         growth = WIDE.divide(step.num + step.den, step.den)
         product = WIDE.multiply(product, growth)
-        total = WIDE.fma(total, growth, 1)
+        total = WIDE.fma(total, growth, _ONE)
     num, den = WIDE.divide(WIDE.multiply(principal, product), total).as_integer_ratio()
     return _to_multiple(terms, num, den)
 
 
-def amortise(terms: Terms, principal: int, steps: Sequence[Period], level: int) -> Parts:
+def _amortise(rounding: str, principal: int, steps: Sequence[Period], level: int) -> Parts:
     """Rows of ``level`` in all, interest rounded per period; the last row clears the balance."""
     parts, balance = [], principal
     for step in steps[:-1]:
-        interest = interest_of(terms, balance, step)
+        interest = interest_of(rounding, balance, step)
         part = min(max(level - interest, 0), balance)
         parts.append((part, interest))
         balance -= part
-    parts.append((balance, interest_of(terms, balance, steps[-1])))
+    parts.append((balance, interest_of(rounding, balance, steps[-1])))
     return parts
 
 
-def _smooth(terms: Terms, principal: int, steps: Sequence[Period], level: int, parts: Parts) -> Parts:
+def _smooth(rounding: str, principal: int, steps: Sequence[Period], level: int, parts: Parts) -> Parts:
     """Move the level instalment by its share of the last row's difference, as long as that gets smaller."""
     count = len(steps)
     difference = sum(parts[-1]) - level
-    while abs(difference) > count // 2 > 0:
-        moved = level + round_ratio(difference, count, terms.rounding)
-        candidate = amortise(terms, principal, steps, moved)
+    for _ in range(MAX_SMOOTHINGS):
+        if not abs(difference) > count // 2 > 0:
+            break
+        moved = level + round_ratio(difference, count, rounding)
+        candidate = _amortise(rounding, principal, steps, moved)
         rest = sum(candidate[-1]) - moved
-        if moved == level or abs(rest) >= abs(difference):
+        if abs(rest) >= abs(difference):
             break
         level, parts, difference = moved, candidate, rest
     return parts
 
 
-def _equal_principal(terms: Terms, principal: int, steps: Sequence[Period], graced: bool = False) -> Parts:
+def _equal_principal(course: Course) -> Parts:
     """等额本金: the same principal each time, rounded, the last takes the rest; interest on what is left."""
-    grace = 0 if graced else terms.grace_principal_instalments
-    count = len(steps) - grace
-    if terms.method == Method.EQUAL_PRINCIPAL:
-        share = round_ratio(principal, count, terms.rounding)
-    else:
-        share = _to_multiple(terms, principal, count)
-    return _declining(terms, principal, steps, [0] * grace + [share] * (count - 1))
+    count = len(course.steps) - course.grace
+    share = round_ratio(course.principal, count, course.terms.rounding)
+    return _declining(course, [0] * course.grace + [share] * (count - 1))
 
 
-def _declining(terms: Terms, principal: int, steps: Sequence[Period], shares: Sequence[int]) -> Parts:
-    parts, balance = [], principal
-    for step, share in zip(steps[:-1], shares, strict=True):
+def _interest_only(course: Course) -> Parts:
+    """先息后本: interest each time, all principal with the last."""
+    return _declining(course, [0] * (len(course.steps) - 1))
+
+
+def _custom(course: Course) -> Parts:
+    """The principal of each instalment as agreed; the last one clears the balance."""
+    terms = course.terms
+    shares = [to_minor(amount, terms.decimals) for amount in terms.custom_principal]
+    return _declining(course, shares[-len(course.steps) : -1])
+
+
+def _declining(course: Course, shares: Sequence[int]) -> Parts:
+    """Agreed principal shares but for the last, which clears the balance; interest on the balance."""
+    rounding = course.terms.rounding
+    parts, balance = [], course.principal
+    for step, share in zip(course.steps[:-1], shares, strict=True):
         part = min(share, balance)
-        parts.append((part, interest_of(terms, balance, step)))
+        parts.append((part, interest_of(rounding, balance, step)))
         balance -= part
-    parts.append((balance, interest_of(terms, balance, steps[-1])))
+    parts.append((balance, interest_of(rounding, balance, course.steps[-1])))
     return parts
 
 
-def _interest_only(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    """先息后本: interest each time, all principal with the last."""
-    return _declining(terms, principal, steps, [0] * (len(steps) - 1))
-
-
-def _bullet(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
+def _bullet(course: Course) -> Parts:
     """到期还本付息: simple interest over the whole term, rounded once, due with the principal."""
-    return [(0, 0)] * (len(steps) - 1) + [(principal, total_interest(terms, principal, steps))]
+    num, den = _all_interest(course, course.principal)
+    interest = round_ratio(num, den, course.terms.rounding)
+    return [(0, 0)] * (len(course.steps) - 1) + [(course.principal, interest)]
 
 
-def _flat(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    """Interest on the original principal in every period; a level total; the last row takes both rests."""
-    interest = [interest_of(terms, principal, step) for step in steps]
-    num, den = sum_of_factors(steps)
-    count = len(steps) - terms.grace_principal_instalments
-    level = _to_multiple(terms, principal * (num + den), den * count)
+def _flat(course: Course) -> Parts:
+    """Interest on the base in every period and a level total; the last row takes the rest of both."""
+    terms, principal, base, steps, grace = course
+    interest = [interest_of(terms.rounding, base, step) for step in steps]
+    num, den = _all_interest(course, base)
+    level = _to_multiple(terms, principal * den + num, den * (len(steps) - grace))
     parts, balance = [], principal
     for index, amount in enumerate(interest[:-1]):
-        part = 0 if index < terms.grace_principal_instalments else min(max(level - amount, 0), balance)
+        part = 0 if index < grace else min(max(level - amount, 0), balance)
         parts.append((part, amount))
         balance -= part
-    rest = max(total_interest(terms, principal, steps) - sum(interest[:-1]), 0)
-    return [*parts, (balance, rest)]
+    rest = round_ratio(num, den, terms.rounding) - sum(interest[:-1])
+    return [*parts, (balance, max(rest, 0))]
 
 
-def _flat_fee(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    """Principal in equal parts and no interest: the price is the fee beside it."""
-    return _equal_principal(terms, principal, steps)
+def _flat_fee(course: Course) -> Parts:
+    """Principal in equal parts (to the multiple) and no interest: the price is the fee beside it."""
+    count = len(course.steps) - course.grace
+    share = _to_multiple(course.terms, course.principal, count)
+    return _declining(course, [0] * course.grace + [share] * (count - 1))
 
 
-def _custom(terms: Terms, principal: int, steps: Sequence[Period]) -> Parts:
-    shares = [to_minor(amount, terms.decimals) for amount in terms.custom_principal]
-    return _declining(terms, principal, steps, shares[:-1])
-
-
-def interest_of(terms: Terms, balance: int, step: Period) -> int:
-    """Interest of one period on ``balance``, rounded once."""
-    return round_ratio(balance * step.num, step.den, terms.rounding)
-
-
-def total_interest(terms: Terms, principal: int, steps: Sequence[Period]) -> int:
-    """Interest of all periods on the same principal, rounded once."""
-    num, den = sum_of_factors(steps)
-    return round_ratio(principal * num, den, terms.rounding)
-
-
-def sum_of_factors(steps: Sequence[Period]) -> tuple[int, int]:
-    """The exact sum of the periods' factors."""
+def _all_interest(course: Course, principal: int) -> tuple[int, int]:
+    """The exact interest of all periods on the same principal."""
     num, den = 0, 1
-    for step in steps:
+    for step in course.steps:
+        here = principal * step.num - step.less
         if step.den == den:
-            num += step.num
+            num += here
         else:
-            num, den = num * step.den + step.num * den, den * step.den
+            num, den = num * step.den + here * den, den * step.den
     return num, den
 
 
 def _to_multiple(terms: Terms, num: int, den: int) -> int:
+    """Rounded to the currency, or to the agreed multiple unless that would make nothing of something."""
+    amount = round_ratio(num, den, terms.rounding)
     if terms.instalment_multiple_of is None:
-        return round_ratio(num, den, terms.rounding)
-    return round_to_multiple(num, den, to_minor(terms.instalment_multiple_of, terms.decimals), terms.rounding)
+        return amount
+    multiple = to_minor(terms.instalment_multiple_of, terms.decimals)
+    return round_ratio(amount, multiple, terms.rounding) * multiple or amount
 
 
-def _defer_interest(rows: list[PlanRow], count: int) -> None:
+def _defer_interest(rows: list[PlanRow], count: int) -> list[PlanRow]:
     """Interest of the first ``count`` rows is counted but falls due with the row after them."""
-    if count:
-        rows[count].interest += sum(row.interest for row in rows[:count])
-        for row in rows[:count]:
-            row.interest = 0
+    carried = sum(row.interest for row in rows[:count])
+    head = [row._replace(interest=0) for row in rows[:count]]
+    return [*head, rows[count]._replace(interest=rows[count].interest + carried), *rows[count + 1 :]]
 
 
 def _at_maturity(rows: list[PlanRow]) -> PlanRow:
     """The one row of a bullet loan; fees per instalment fall due with it."""
     last = rows[-1]
-    fee = sum(row.fee for row in rows)
-    return PlanRow(rows[0].start_on, last.due_on, last.principal, last.interest, fee)
+    return last._replace(start_on=rows[0].start_on, fee=sum(row.fee for row in rows))
 
 
-_METHODS: dict[Method, Callable[[Terms, int, Sequence[Period]], Parts]] = {
+_ONE, _ZERO = Decimal(1), Decimal(0)
+_METHODS: dict[Method, Callable[[Course], Parts]] = {
     Method.EQUAL_INSTALMENT: _equal_instalment,
     Method.EQUAL_PRINCIPAL: _equal_principal,
     Method.INTEREST_ONLY: _interest_only,

@@ -4,66 +4,91 @@ from collections.abc import Sequence
 from datetime import date
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
-from lending.engine.instalment import EXTRA, Instalment
+from lending.engine.instalment import DOWN_PAYMENT, EXTRA, Instalment
 from lending.engine.loan import Loan
 from lending.engine.money import from_minor, round_ratio
 from lending.engine.payment import pay
-from lending.engine.periods import part
+from lending.engine.periods import used
 from lending.engine.state import Event, Payoff
-from lending.engine.terms import Method, Terms
+
+MONEY_ORDER = (PENALTY, FEE, INTEREST, PRINCIPAL)
 
 
-def payoff(terms: Terms, events: Sequence[Event], on: date) -> Payoff:
-    """What settles the loan on ``on``: everything billed and unpaid, the principal that is left, and the
-    interest of the running period to that day (Civil Code art. 677: only for the days used). Fees per
-    instalment of the future are waived unless the terms say settlement_fee CHARGE."""
-    from lending.engine.replay import fold
-
-    loan = fold(terms, events, on)
-    cut(loan, on)
+def payoff_of(loan: Loan, on: date) -> Payoff:
+    """What settles the folded loan on ``on``."""
+    cut(loan, Event("", "SETTLEMENT", on))
+    credit = loan.overpaid
     owed = [sum(row.owed(component) for row in loan.rows) for component in range(4)]
-    places = terms.decimals
-    return Payoff(
-        principal=from_minor(owed[PRINCIPAL], places),
-        interest=from_minor(owed[INTEREST], places),
-        fee=from_minor(owed[FEE], places),
-        penalty=from_minor(owed[PENALTY], places),
-    )
+    for component in MONEY_ORDER:
+        taken = min(credit, owed[component])
+        owed[component] -= taken
+        credit -= taken
+    return Payoff(*[from_minor(amount, loan.terms.decimals) for amount in owed])
 
 
 def settle(loan: Loan, event: Event, amount: int) -> None:
     """Cut the schedule on the day, then allocate the money."""
-    cut(loan, event.on)
+    cut(loan, event)
     if amount:
         pay(loan, event, amount)
 
 
-def cut(loan: Loan, on: date) -> None:
-    """Rows due after ``on`` become one row due on ``on``: their principal, what they were charged, and the
-    interest of the running period up to the day. What they had been paid stays paid."""
-    future = [row for row in loan.rows if row.due_on > on]
+def cut(loan: Loan, event: Event) -> None:
+    """Rows due after the day become one row due on it: their principal, their charges, and the interest of
+    the running period for the days used. Money that had paid more interest or fees pays principal instead."""
+    future = [row for row in loan.rows if row.due_on > event.on]
     if not future:
         return
-    one = Instalment(future[0].start_on, on, [0, 0, 0, 0], EXTRA)
-    for row in future:
-        for component in range(4):
-            one.due[component] += row.due[component]
-            one.paid[component] += row.paid[component]
-            one.waived[component] += row.waived[component]
-            one.written[component] += row.written[component]
-    floor = one.paid[INTEREST] + one.waived[INTEREST] + one.written[INTEREST]
-    one.due[INTEREST] = max(_interest_to(loan, future, on), floor)
-    loan.rows = [row for row in loan.rows if row.due_on <= on] + [one]
+    one = _merged(future, event.on)
+    one.due[INTEREST] = _interest_to(loan, event.on) - sum(
+        row.due[INTEREST] for row in loan.rows if row.due_on <= event.on
+    )
+    one.due[INTEREST] = max(one.due[INTEREST], one.waived[INTEREST])
+    if loan.terms.settlement_fee == "WAIVE":
+        one.due[FEE] = max(one.due[FEE] - one.flat_fee, one.waived[FEE])
+    one.flat_fee = 0
+    _move_surplus(loan, event, one)
+    one.recount()
+    if not one.left:
+        one.paid_on = event.on
+    loan.rows = [row for row in loan.rows if row.due_on <= event.on] + [one]
 
 
-def _interest_to(loan: Loan, future: list[Instalment], on: date) -> int:
-    terms = loan.terms
-    running = [row for row in future if row.start_on < on]
-    if not running or terms.method == Method.BULLET:
-        return sum(_share(terms, row, on) for row in running)
-    return sum(_share(terms, row, on) for row in running)
+def _merged(rows: Sequence[Instalment], on: date) -> Instalment:
+    one = Instalment(rows[0].start_on, on, EXTRA)
+    for row in rows:
+        for mine, theirs in zip(one.buckets(), row.buckets(), strict=True):
+            for component in range(4):
+                mine[component] += theirs[component]
+        one.flat_fee += row.flat_fee
+        one.charges += row.charges
+    return one
 
 
-def _share(terms: Terms, row: Instalment, on: date) -> int:
-    num, den = part(terms, row.start_on, row.due_on, on)
-    return round_ratio(row.due[INTEREST] * (on - row.start_on).days, (row.due_on - row.start_on).days)
+def _interest_to(loan: Loan, on: date) -> int:
+    """Interest that has accrued by ``on``: whole periods that are over, and the running one by its days."""
+    total = 0
+    for row in loan.rows:
+        if row.due_on <= on:
+            total += row.accrued
+        elif row.start_on < on and row.kind != DOWN_PAYMENT:
+            num, den = used(loan.terms, row.start_on, row.due_on, on)
+            total += round_ratio(row.accrued * num, den, loan.terms.rounding)
+    return total
+
+
+def _move_surplus(loan: Loan, event: Event, one: Instalment) -> None:
+    """Interest and fees paid ahead for days that are not used turn into principal, then into credit."""
+    surplus = 0
+    for component in (PENALTY, FEE, INTEREST, PRINCIPAL):
+        room = one.due[component] - one.waived[component] - one.written[component]
+        over = max(one.paid[component] - room, 0)
+        one.paid[component] -= over
+        loan.note(event.ref, component, -over)
+        surplus += over
+    for component in MONEY_ORDER:
+        taken = min(surplus, max(one.owed(component), 0))
+        one.paid[component] += taken
+        loan.note(event.ref, component, taken)
+        surplus -= taken
+    loan.add_credit(event, surplus)

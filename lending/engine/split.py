@@ -7,7 +7,7 @@ from lending.engine.money import from_minor, to_minor
 
 
 def allocate(total: Decimal, weights: Sequence[Decimal | int], decimals: int = 2) -> list[Decimal]:
-    """Divide ``total`` by ``weights`` with the largest remainder method (Hamilton); the parts sum to ``total``.
+    """Divide ``total`` by ``weights`` with the largest remainder method (Hamilton); the parts sum to it.
 
     Every part is its exact share rounded towards zero, and the units left over go to the largest remainders,
     earlier parts first. Raises ValueError for no weights, a negative weight, weights that are all zero, or a

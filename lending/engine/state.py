@@ -25,7 +25,7 @@ class Event:
 
 @dataclass(slots=True)
 class Split:
-    """Where the money of one event went; the parts sum to its amount (CREDIT_REFUND: overpaid is negative)."""
+    """Where the money of one event went; the parts sum to its amount (negative for a CREDIT_REFUND)."""
 
     principal: Decimal = ZERO
     interest: Decimal = ZERO
@@ -124,10 +124,10 @@ class Overdue:
 class Position:
     """The loan as the ledger sees it on a day; the ledger books the difference of two positions.
 
-    ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and written
-    off, below zero when paid before they were billed; ``credit`` is what the lender owes back; ``*_earned`` is
-    billed so far less waived; ``disbursed``, ``received`` (all money in), ``refunded`` (money paid back out),
-    ``written_off`` and ``recovered`` are totals since the beginning. Always holds:
+    ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and
+    written off, below zero when paid before they were billed; ``credit`` is what the lender owes back;
+    ``*_earned`` is billed so far less waived; ``disbursed``, ``received`` (all money in), ``refunded`` (money
+    paid back out), ``written_off`` and ``recovered`` are totals since the beginning. Always holds:
     principal + interest + fee + penalty - credit
     = disbursed + refunded + interest_earned + fee_earned + penalty_earned - received - written_off.
     """
@@ -184,7 +184,9 @@ class LoanState:
     def overdue_since(self, as_of: date | None = None) -> date | None:
         """The oldest unpaid due date before ``as_of``."""
         day = as_of or self.as_of
-        return min((row.due_on for row in self.rows if row.due_on < day and row.outstanding > 0), default=None)
+        return min(
+            (row.due_on for row in self.rows if row.due_on < day and row.outstanding > 0), default=None
+        )
 
     def days_past_due(self, as_of: date | None = None) -> int:
         since = self.overdue_since(as_of)
@@ -219,9 +221,7 @@ class LoanState:
         earned = {name: total[name] - total[f"{name}_waived"] for name in _BILLED}
         return Position(
             principal=total["principal_outstanding"],
-            **{
-                name: earned[name] - total[f"{name}_paid"] - total[f"{name}_written_off"] for name in _BILLED
-            },
+            **{name: earned[name] - total[f"{name}_paid"] - total[f"{name}_written_off"] for name in _BILLED},
             credit=self.overpaid,
             **{f"{name}_earned": amount for name, amount in earned.items()},
             disbursed=self.disbursed,

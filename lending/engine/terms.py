@@ -43,8 +43,8 @@ class Terms:
     """The agreed terms. Amounts are in the currency, rates are yearly fractions (0.12 is 12 % a year).
 
     ``fee_rate`` is a fraction of the original principal, due with every instalment; ``upfront_fee`` is kept
-    back when the money goes out. ``penalty_rate`` is a yearly simple rate on overdue unpaid principal, counted
-    per day over ``day_count_penalty`` days a year. Raises TermsError, which names the field.
+    back when the money goes out. ``penalty_rate`` is a yearly simple rate on overdue unpaid principal,
+    counted per day over ``day_count_penalty`` days a year. Raises TermsError, which names the field.
     """
 
     principal: Decimal
@@ -97,7 +97,7 @@ class Terms:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; numbers that must stay exact are strings, terms at their default are left out."""
+        """Plain JSON values; exact numbers are strings, terms at their default are left out."""
         return {
             field.name: _plain(value)
             for field in fields(self)
@@ -242,15 +242,21 @@ def _read_allocation(value: Any) -> str | Allocation:
     return Allocation.from_json(value) if isinstance(value, Mapping) else value
 
 
+_DECIMALS = (
+    "principal",
+    "annual_rate",
+    "instalment_multiple_of",
+    "down_payment_rate",
+    "fee_rate",
+    "upfront_fee",
+    "penalty_rate",
+    "penalty_cap",
+)
 _READERS: dict[str, Any] = {
     **{field.name: str for field in fields(Terms)},
     **dict.fromkeys(_COUNTS, _read_count),
     **dict.fromkeys(("disbursed_on", "first_due_on"), read_date),
-    **dict.fromkeys(
-        "principal annual_rate instalment_multiple_of down_payment_rate fee_rate upfront_fee penalty_rate "
-        "penalty_cap".split(),
-        read_decimal,
-    ),
+    **dict.fromkeys(_DECIMALS, read_decimal),
     "allocation": _read_allocation,
     "due_dates": lambda value: tuple(map(read_date, value)),
     "custom_principal": lambda value: tuple(map(read_decimal, value)),

@@ -1,22 +1,37 @@
 """Money out: the first disbursement makes the schedule, a later one raises what is owed after it."""
 
 from dataclasses import replace
+from datetime import date
+from fractions import Fraction
 
-from lending.engine.errors import EventError
-from lending.engine.instalment import Instalment
+from lending.engine.allocation import INTEREST, PRINCIPAL, Allocation
+from lending.engine.errors import EventError, TermsError
+from lending.engine.instalment import DOWN_PAYMENT, REGULAR, Instalment
 from lending.engine.loan import Loan
-from lending.engine.money import from_minor
-from lending.engine.schedule import plan
+from lending.engine.money import from_minor, round_ratio
+from lending.engine.payment import use_credit_on
+from lending.engine.periods import Period, period_after, periods, within
+from lending.engine.schedule import Course, down_payment, plan, rows_of
 from lending.engine.state import Event
-from lending.engine.terms import Terms
+from lending.engine.terms import Method, Terms
 
 
 def disburse(loan: Loan, event: Event, amount: int) -> None:
-    loan.tranches.append((event.on, amount))
+    """Pay out; raises EventError on a loan that is written off or settled early, or out of order."""
+    if loan.status:
+        raise EventError(event.ref, "the loan takes no further disbursement")
     loan.disbursed += amount
-    if len(loan.tranches) > 1:
-        raise EventError(event.ref, "a second disbursement")
-    loan.rows = [Instalment.of_plan(row) for row in plan(_terms_of_first(loan.terms, event, amount))]
+    if not loan.rows:
+        loan.terms = _terms_of_first(loan.terms, event, amount)
+        loan.rows = [Instalment.of_plan(row) for row in plan(loan.terms)]
+        loan.tranches.append((event.on, amount - down_payment(loan.terms, amount)))
+        return
+    down = down_payment(loan.terms, amount)
+    if down:
+        _add_down_payment(loan, event.on, down)
+    loan.tranches.append((event.on, amount - down))
+    _add_principal(loan, event.on, amount - down)
+    use_credit_on(loan, event.on)
 
 
 def _terms_of_first(terms: Terms, event: Event, amount: int) -> Terms:
@@ -24,4 +39,89 @@ def _terms_of_first(terms: Terms, event: Event, amount: int) -> Terms:
     principal = from_minor(amount, terms.decimals)
     if event.on == terms.disbursed_on and principal == terms.principal:
         return terms
-    return replace(terms, disbursed_on=event.on, principal=principal)
+    try:
+        return replace(terms, disbursed_on=event.on, principal=principal)
+    except TermsError as error:
+        raise EventError(event.ref, f"does not fit the terms: {error}") from None
+
+
+def _add_down_payment(loan: Loan, day: date, amount: int) -> None:
+    row = Instalment(day, day, DOWN_PAYMENT)
+    row.add_due(PRINCIPAL, amount)
+    place = sum(1 for other in loan.rows if other.due_on <= day)
+    loan.rows.insert(place, row)
+
+
+def _add_principal(loan: Loan, day: date, amount: int) -> None:
+    """Share the new principal over the instalments due after ``day``; past them it is owed in its own row."""
+    regular = [row for row in loan.rows if row.kind == REGULAR]
+    after = [row for row in regular if row.due_on > day]
+    if after:
+        _spread_again(loan, regular, after, amount)
+    elif isinstance(loan.terms.allocation, Allocation):
+        row = regular[-1] if regular[-1].due_on == day else loan.extra_row(day)
+        row.add_due(PRINCIPAL, amount)
+    else:
+        _add_period(loan, day, amount)
+
+
+def _spread_again(loan: Loan, regular: list[Instalment], after: list[Instalment], amount: int) -> None:
+    """A new course over what is left: the old principal of these instalments and the new."""
+    terms = loan.terms
+    done = len(regular) - len(after)
+    steps = _steps_after(loan, done)
+    course = Course(
+        terms=terms,
+        principal=amount + sum(row.due[PRINCIPAL] for row in after),
+        base=sum(part for _, part in loan.tranches),
+        steps=steps,
+        grace=max(terms.grace_principal_instalments - done, 0),
+    )
+    for row, planned in zip(
+        after, rows_of(course, max(terms.grace_interest_instalments - done, 0)), strict=True
+    ):
+        row.take_plan(planned)
+
+
+def _steps_after(loan: Loan, done: int) -> list[Period]:
+    """The periods not yet due; each tranche brings interest from its own day only.
+
+    Flat interest by whole periods counts a tranche for the whole of the period in which it comes.
+    """
+    terms = loan.terms
+    steps = periods(terms)[done:]
+    if terms.method == Method.FLAT and terms.interest_period == "PERIOD" and not terms.down_payment_rate:
+        return steps
+    return [_less(loan, step) for step in steps]
+
+
+def _less(loan: Loan, step: Period) -> Period:
+    """The period less the interest of the days on which a tranche was not out yet."""
+    less = sum(
+        (part * _before(loan.terms, step, day) for day, part in loan.tranches if day > step.start_on),
+        Fraction(0),
+    )
+    if not less:
+        return step
+    scale = less.denominator
+    return step._replace(num=step.num * scale, den=step.den * scale, less=less.numerator * step.den)
+
+
+def _before(terms: Terms, step: Period, day: date) -> Fraction:
+    """The factor of the days of the period up to ``day``."""
+    whole = Fraction(step.num, step.den)
+    return whole if day >= step.due_on else whole - Fraction(*within(terms, step, day))
+
+
+def _add_period(loan: Loan, day: date, amount: int) -> None:
+    """A disbursement after the last due date goes on in the rhythm of the terms, one instalment more."""
+    number = sum(1 for row in loan.rows if row.kind == REGULAR) + 1
+    while (period := period_after(loan.terms, number)).due_on <= day:
+        number += 1
+    num, den = within(loan.terms, period, max(day, period.start_on))
+    row = Instalment(period.start_on, period.due_on, REGULAR)
+    row.add_due(PRINCIPAL, amount)
+    row.accrued = round_ratio(amount * num, den, loan.terms.rounding)
+    row.add_due(INTEREST, row.accrued)
+    loan.rows.append(row)
+    loan.rows.sort(key=lambda each: each.due_on)
