@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "lending.middleware.user_language",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -96,6 +97,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "lending.views.context.site",
             ],
         },
     },
@@ -158,7 +160,10 @@ AXES_COOLOFF_TIME = 1  # hours
 # Both together: a stranger who guesses cannot lock the owner of the account out from elsewhere.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_IPWARE_PROXY_COUNT = env.number("PROXY_COUNT", 0)
+# Proxies before us that tell the truth about who asks.
+PROXY_COUNT = env.number("PROXY_COUNT", 0)
+ALLAUTH_TRUSTED_PROXY_COUNT = PROXY_COUNT
+AXES_CLIENT_IP_CALLABLE = "config.proxy.client_ip"
 
 # --- words and figures ------------------------------------------------------------------------------------
 
@@ -235,7 +240,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "lending.api.problems.handler",
     "PAGE_SIZE": 100,
     "COERCE_DECIMAL_TO_STRING": True,
-    "NUM_PROXIES": env.number("PROXY_COUNT", 0),
+    "NUM_PROXIES": PROXY_COUNT,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "OpenTab",
@@ -284,8 +289,15 @@ LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS: list[str] = []
-# Where customers pay: a class with the protocol of lending.gateways.
-PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox")
+# Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.
+PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
+# A shop that sells nothing, to see what buying on a line is like.
+DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
+# Who hears a customer's objection to a cut or suspension, and who knows what became of the earlier ones.
+APPEAL_OPENER = "risk.services.appeals.open"
+APPEAL_READER = ""
+# Puts a reason code of a decision into words of the reader's language.
+REASON_TEXTS = ""
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
 NOTICE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
@@ -304,11 +316,16 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
 # --- messages ---------------------------------------------------------------------------------------------
 
-OUTBOX_DIR = LOCAL_DIR / "outbox"
-# Ways out of the house, lending/messaging/: outbox.OutboxBackend writes files, console.ConsoleBackend shows them,
-# gateway.SmsGatewayBackend posts to an HTTP gateway, mail.MailBackend hands over to EMAIL_BACKEND below (SMTP).
-SMS_BACKEND = env.text("SMS_BACKEND", "lending.messaging.outbox.OutboxBackend")
-NOTICE_EMAIL_BACKEND = env.text("NOTICE_EMAIL_BACKEND", "lending.messaging.outbox.OutboxBackend")
+OUTBOX_DIR = Path(env.text("OUTBOX_DIR", str(LOCAL_DIR / "outbox")))
+# Ways out of the house, in lending/messaging/: outbox.OutboxBackend writes files, console.ConsoleBackend shows
+# them, gateway.SmsGatewayBackend posts to an HTTP gateway, mail.MailBackend hands over to EMAIL_BACKEND (SMTP).
+# Files are for the person who tries things out: in production, what cannot be sent must be seen to fail.
+SMS_BACKEND = env.text(
+    "SMS_BACKEND", f"lending.messaging.{'outbox.OutboxBackend' if DEBUG else 'gateway.SmsGatewayBackend'}"
+)
+NOTICE_EMAIL_BACKEND = env.text(
+    "NOTICE_EMAIL_BACKEND", f"lending.messaging.{'outbox.OutboxBackend' if DEBUG else 'mail.MailBackend'}"
+)
 LETTER_BACKEND = env.text("LETTER_BACKEND", "lending.messaging.outbox.OutboxBackend")
 # The sender's name in messages, and the address their links lead to.
 SITE_NAME = env.text("SITE_NAME", "OpenTab")
