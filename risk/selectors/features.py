@@ -1,0 +1,174 @@
+"""The features of customers as of a moment, from facts before that moment alone.
+
+Days that are over come from the daily sums, the hours of the moment's own day from its events. Figures that
+change in place are read as they stood: the limit from its changes, the balance from the books, the income
+from the event that changed it.
+"""
+
+# ruff: noqa: S608 - the queries are made of our own constants; values are parameters
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from lending.models import Customer
+from risk import features
+from risk.daysums import AGGREGATES, COLUMNS
+from risk.models.company import FIGURES
+
+Vector = dict[str, float | None]
+
+HORIZON_DAYS = 730  # facts older than that are left in peace
+INDUSTRY_MINIMUM = 20  # customers with something due; a rate over fewer says nothing
+LATE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A customer and the moment as of which they are looked at."""
+
+    customer_id: int
+    as_of: datetime
+
+
+def vectors(customer_ids: Collection[int], as_of: datetime) -> dict[int, Vector]:
+    """The features of each customer's segment by name; None is what is not known. Drops unknown ids."""
+    kinds = dict(Customer.objects.filter(pk__in=customer_ids).values_list("pk", "kind"))
+    found: dict[int, Vector] = {}
+    for segment in features.BY_SEGMENT:
+        ids = sorted(pk for pk, kind in kinds.items() if kind == segment)
+        found.update(zip(ids, vectors_at(segment, [Moment(pk, as_of) for pk in ids]), strict=True))
+    return found
+
+
+def vectors_at(segment: str, moments: Sequence[Moment]) -> list[Vector]:
+    """Like `vectors`, with a moment of its own for each; one answer per moment, in order."""
+    if not moments:
+        return []
+    local = [timezone.localtime(moment.as_of) for moment in moments]
+    arguments = {
+        "rows": list(range(len(moments))),
+        "customers": [moment.customer_id for moment in moments],
+        "as_of": [moment.as_of for moment in moments],
+        "days": [at.date() for at in local],
+        "midnights": [at.replace(hour=0, minute=0, second=0, microsecond=0) for at in local],
+        "zone": settings.TIME_ZONE,
+    }
+    names = features.names(segment)
+    with connection.cursor() as cursor:
+        cursor.execute(_query(segment), arguments)
+        rows = cursor.fetchall()
+    return [dict(zip(names, map(_number, row), strict=True)) for row in rows]
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+# What each source looks like. `m` has one row per moment; `age` counts days back from the moment's day.
+MOMENTS = """
+    SELECT m.*, c.registered_on, c.industry_id, c.monthly_income,
+           greatest(0, m.day - c.registered_on) AS tenure,
+           (SELECT a.amount FROM lending_application a
+            WHERE a.customer_id = m.customer_id AND a.submitted_at <= m.as_of
+            ORDER BY a.submitted_at DESC LIMIT 1) AS asked
+    FROM unnest(%(rows)s::int[], %(customers)s::bigint[], %(as_of)s::timestamptz[], %(days)s::date[],
+                %(midnights)s::timestamptz[]) AS m(row, customer_id, as_of, day, midnight)
+    JOIN lending_customer c ON c.id = m.customer_id
+"""
+SOURCES: Mapping[str, str] = {
+    features.DAYS: f"""
+        SELECT m.row, m.tenure, m.day - d.day AS age, {COLUMNS}
+        FROM m JOIN risk_customerday d
+          ON d.customer_id = m.customer_id AND d.day < m.day AND d.day >= m.day - {HORIZON_DAYS}
+        UNION ALL
+        SELECT m.row, m.tenure, 0, {AGGREGATES}
+        FROM m JOIN risk_platformevent e
+          ON e.customer_id = m.customer_id AND e.at >= m.midnight AND e.at < m.as_of
+        GROUP BY m.row, m.tenure
+    """,
+    # Payments of the moment's day and later are not known yet.
+    features.DUE: f"""
+        SELECT m.row, m.day - i.due_on AS age,
+               coalesce(i.paid_on <= i.due_on, false) AS on_time,
+               greatest(0, least(i.paid_on, m.day) - i.due_on) AS late_days,
+               m.day - least(i.paid_on, m.day) AS end_age
+        FROM m JOIN lending_loan l ON l.customer_id = m.customer_id AND l.disbursed_on < m.day
+        JOIN lending_instalment i
+          ON i.loan_id = l.id AND i.due_on < m.day AND i.due_on >= m.day - {HORIZON_DAYS} AND i.total > 0
+    """,
+    # An income that was changed later: the change says what it was before.
+    features.PROFILE: """
+        SELECT m.row, m.tenure, m.asked,
+               CASE WHEN later.before IS NULL THEN m.monthly_income
+                    ELSE (later.before ->> 'monthly_income')::numeric END AS income
+        FROM m LEFT JOIN LATERAL (
+            SELECT v.data -> 'before' AS before FROM lending_event v
+            WHERE v.customer_id = m.customer_id AND v.kind = 'customer.updated' AND v.at >= m.as_of
+              AND v.data -> 'before' ? 'monthly_income'
+            ORDER BY v.at, v.id LIMIT 1
+        ) later ON true
+    """,
+    features.LINE: """
+        SELECT m.row, change.base_limit, coalesce(books.used, 0) AS used
+        FROM m JOIN LATERAL (
+            SELECT l.id, c.after AS base_limit FROM lending_creditline l
+            JOIN lending_limitchange c ON c.line_id = l.id
+            WHERE l.customer_id = m.customer_id AND c.at < m.as_of
+            ORDER BY c.at DESC, c.id DESC LIMIT 1
+        ) change ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(jl.amount) AS used FROM lending_loan loan
+            JOIN lending_transaction t ON t.loan_id = loan.id AND t.at < m.as_of
+            JOIN lending_journalentry je ON je.transaction_id = t.id
+            JOIN lending_journalline jl ON jl.entry_id = je.id AND jl.account_id = '1303'
+            WHERE loan.line_id = change.id
+        ) books ON true
+    """,
+    features.ACCOUNTS: f"""
+        SELECT year.row, year.asked, year.year = max(year.year) OVER w AS newest,
+               year.year = max(year.year) OVER w - 1 AS year_before,
+               {", ".join(f"(year.figures ->> '{name}')::numeric AS {name}" for name in FIGURES)}
+        FROM (
+            SELECT DISTINCT ON (m.row, f.year) m.row, m.asked, f.year, f.figures
+            FROM m JOIN risk_financialstatement f ON f.company_id = m.customer_id AND f.filed_at <= m.as_of
+            ORDER BY m.row, f.year, f.filed_at DESC
+        ) year
+        WINDOW w AS (PARTITION BY year.row)
+    """,
+    # The record of an industry is taken once a month, so that a day's applications share it.
+    features.INDUSTRY: f"""
+        SELECT m.row, record.default_rate
+        FROM m JOIN (
+            SELECT asked.industry_id, asked.month, avg(customers.bad::int) AS default_rate
+            FROM (SELECT DISTINCT industry_id, date_trunc('month', day)::date AS month FROM m) asked
+            JOIN LATERAL (
+                SELECT c.id, bool_or(least(i.paid_on, asked.month) - i.due_on >= {LATE_DAYS}) AS bad
+                FROM lending_customer c JOIN lending_loan l ON l.customer_id = c.id
+                JOIN lending_instalment i ON i.loan_id = l.id AND i.total > 0
+                WHERE c.industry_id = asked.industry_id
+                  AND i.due_on > asked.month - 365 AND i.due_on <= asked.month - {LATE_DAYS}
+                GROUP BY c.id
+            ) customers ON true
+            GROUP BY 1, 2 HAVING count(*) >= {INDUSTRY_MINIMUM}
+        ) record ON record.industry_id = m.industry_id AND record.month = date_trunc('month', m.day)::date
+    """,
+}  # fmt: skip
+
+
+@lru_cache
+def _query(segment: str) -> str:
+    """One subquery per source that the segment's features use, each feature an aggregate over its rows."""
+    sources = features.by_source(features.BY_SEGMENT[segment])
+    parts = [f"WITH m AS MATERIALIZED ({MOMENTS})"]
+    for source, found in sources.items():
+        columns = ", ".join(f"{feature.sql} AS {feature.name}" for feature in found)
+        parts.append(f", {source} AS (SELECT s.row, {columns} FROM ({SOURCES[source]}) s GROUP BY s.row)")
+    joins = " ".join(f"LEFT JOIN {source} USING (row)" for source in sources)
+    return f"{' '.join(parts)} SELECT {', '.join(features.names(segment))} FROM m {joins} ORDER BY m.row"
