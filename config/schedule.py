@@ -5,7 +5,16 @@ from datetime import timedelta
 from celery.schedules import crontab
 
 # The daily close, step by step, in order. Each is a dotted path of a service that takes the business date.
-CLOSE_STEPS: list[str] = []
+CLOSE_STEPS: list[str] = [
+    "lending.services.applications.expire",
+    "lending.services.approvals.expire",
+    "lending.services.purchases.expire",
+    "lending.services.statements.issue",
+    "lending.services.arrears.hold",
+    "risk.services.controls.release",
+    # Last: what falls due tomorrow is billed, then the next day opens.
+    "lending.services.accrual.open_day",
+]
 
 # Nobody may be contacted outside these hours; the gate decides per person, this only saves pointless work.
 CONTACT_HOURS = "8-20"

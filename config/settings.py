@@ -288,7 +288,7 @@ LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env
 # --- what lending asks of those above it, and what the clock does -----------------------------------------
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
-PURCHASE_SCREENS: list[str] = []
+PURCHASE_SCREENS = ["risk.services.screens.screen_purchase"]
 # Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.
 PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
 # A shop that sells nothing, to see what buying on a line is like.
@@ -297,7 +297,7 @@ DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
 APPEAL_OPENER = "risk.services.appeals.open"
 APPEAL_READER = ""
 # Puts a reason code of a decision into words of the reader's language.
-REASON_TEXTS = ""
+REASON_TEXTS = "risk.reasons.reason_text"
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
 NOTICE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
@@ -317,8 +317,8 @@ IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 # --- messages ---------------------------------------------------------------------------------------------
 
 OUTBOX_DIR = Path(env.text("OUTBOX_DIR", str(LOCAL_DIR / "outbox")))
-# Ways out of the house, in lending/messaging/: outbox.OutboxBackend writes files, console.ConsoleBackend shows
-# them, gateway.SmsGatewayBackend posts to an HTTP gateway, mail.MailBackend hands over to EMAIL_BACKEND (SMTP).
+# Ways out of the house, in lending/messaging/: outbox.OutboxBackend writes files, console.ConsoleBackend
+# shows them, gateway.SmsGatewayBackend posts to an HTTP gateway, mail.MailBackend uses EMAIL_BACKEND (SMTP).
 # Files are for the person who tries things out: in production, what cannot be sent must be seen to fail.
 SMS_BACKEND = env.text(
     "SMS_BACKEND", f"lending.messaging.{'outbox.OutboxBackend' if DEBUG else 'gateway.SmsGatewayBackend'}"

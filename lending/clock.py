@@ -25,3 +25,8 @@ def now() -> datetime:
 def wall() -> datetime:
     """The wall clock itself, for things that live outside the business day (time-outs, run logs)."""
     return timezone.now()
+
+
+def wall_date() -> date:
+    """Today by the wall clock, in the lender's time zone."""
+    return timezone.localdate()

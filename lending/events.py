@@ -1,6 +1,7 @@
 """One append-only table is the audit trail, the timeline of every page and the outbox of webhooks."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db import models
 from lending.models import Customer, Event, User
 
 
-def record(kind: str, subject: models.Model, *, by: User | None, at: datetime, **data: Any) -> Event:
+def record(kind: str, subject: models.Model, /, *, by: User | None, at: datetime, **data: Any) -> Event:
     """Write down that something happened, in the transaction of the thing itself.
 
     `kind` is `noun.verb` in the past tense ("line.suspended"); `by` is None when the system acted; `data` holds
@@ -21,7 +22,12 @@ def record(kind: str, subject: models.Model, *, by: User | None, at: datetime, *
     return event
 
 
-def build(kind: str, subject: models.Model, *, by: User | None, at: datetime, **data: Any) -> Event:
+def record_many(rows: Sequence[Event]) -> None:
+    """Write many built events in one statement."""
+    Event.objects.bulk_create(rows)
+
+
+def build(kind: str, subject: models.Model, /, *, by: User | None, at: datetime, **data: Any) -> Event:
     """The unsaved event, for callers that write many at once."""
     return Event(
         kind=kind,

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from lending import notice_templates
 from lending.models import Account, Industry, Product, RuleParameter
 
 ASSET, LIABILITY, EQUITY, INCOME, EXPENSE = Account.Kind.values
@@ -123,6 +124,7 @@ def install() -> None:
         [Industry(code=c, name=n, name_zh=z) for c, n, z in INDUSTRIES], ignore_conflicts=True
     )
     RuleParameter.objects.bulk_create([_rule(*row) for row in RULES], ignore_conflicts=True)
+    notice_templates.install()
 
 
 def _rule(

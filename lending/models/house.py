@@ -247,6 +247,9 @@ class ApiRequest(models.Model):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("API request")
+        verbose_name_plural = _("API requests")
+        permissions = [("use_platform_api", _("Can use the platform API"))]
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="api_request_once")]
 
     def __str__(self) -> str:

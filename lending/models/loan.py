@@ -146,6 +146,7 @@ class Instalment(models.Model):
     fee_paid = fields.money(_("fee paid"))
     penalty_paid = fields.money(_("penalty paid"))
     waived = fields.money(_("waived"))
+    written_off = fields.money(_("written off"))
     # Overdue principal summed over days: the daily close adds to it, the penalty follows from it without drift.
     penalty_base = fields.money(_("principal-days overdue"), editable=False)
     total = models.GeneratedField(
@@ -162,7 +163,8 @@ class Instalment(models.Model):
         - F("interest_paid")
         - F("fee_paid")
         - F("penalty_paid")
-        - F("waived"),
+        - F("waived")
+        - F("written_off"),
         output_field=models.DecimalField(_("outstanding"), max_digits=18, decimal_places=2),
         db_persist=True,
     )
@@ -187,6 +189,7 @@ class Instalment(models.Model):
         "fee_paid",
         "penalty_paid",
         "waived",
+        "written_off",
         "penalty_base",
         "paid_on",
     )
@@ -252,6 +255,12 @@ class Transaction(models.Model):
     )
     channel = models.CharField(_("channel"), max_length=20, blank=True)
     key = models.CharField(_("idempotency key"), max_length=100, unique=True)
+    payment_key = models.CharField(
+        _("payment"),
+        max_length=90,
+        blank=True,
+        help_text=_("one payment may be spread over several loans"),
+    )
     reverses = models.OneToOneField(
         "self",
         models.PROTECT,
@@ -278,6 +287,11 @@ class Transaction(models.Model):
                 condition=Q(type="REVERSAL", reverses__isnull=False)
                 | (~Q(type="REVERSAL") & Q(reverses__isnull=True)),
                 name="transaction_reversal_names_its_original",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["payment_key"], condition=~Q(payment_key=""), name="transaction_payment"
             ),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]

@@ -1,0 +1,201 @@
+"""The book at a glance: what the dashboard shows, in a handful of statements however large the book is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db import connection
+from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
+
+from lending.fields import ZERO
+from lending.models import Application, CreditLine, Industry, Instalment, Loan, Transaction
+from lending.services import ledger
+
+WINDOW = timedelta(days=30)
+
+# The buckets of days past due: lowest day of each, and what it is called.
+BUCKETS = ((0, "0"), (1, "1–30"), (31, "31–60"), (61, "61–90"), (91, "90+"))
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The whole book on one day. Amounts in the currency's minor unit, `buckets` in the order of BUCKETS."""
+
+    lines: int
+    limits: Decimal
+    used: Decimal
+    outstanding: Decimal
+    buckets: tuple[Decimal, ...]
+    overdue: Decimal
+    approved: int
+    decided: int
+    collected: Decimal
+
+    def par(self, days: int) -> Decimal | None:
+        """Portfolio at risk: the share of outstanding principal in loans at least so many days past due."""
+        late = sum(
+            (amount for (low, _name), amount in zip(BUCKETS, self.buckets, strict=True) if low >= days), ZERO
+        )
+        return late / self.outstanding if self.outstanding else None
+
+    @property
+    def approval_rate(self) -> Decimal | None:
+        return Decimal(self.approved) / self.decided if self.decided else None
+
+
+def glance(on: date) -> Glance:
+    """The book as of the business date; approvals and money collected are those of the last 30 days."""
+    lines = CreditLine.objects.exclude(state=CreditLine.State.CLOSED).aggregate(
+        count=Count("pk", filter=Q(state=CreditLine.State.ACTIVE)),
+        limits=Coalesce(Sum("base_limit"), ZERO),
+        used=Coalesce(Sum("used"), ZERO),
+    )
+    buckets = _buckets(on)
+    approved, decided = _decisions(on)
+    return Glance(
+        lines=lines["count"],
+        limits=lines["limits"],
+        used=lines["used"],
+        outstanding=sum(buckets, ZERO),
+        buckets=buckets,
+        overdue=_overdue(on),
+        approved=approved,
+        decided=decided,
+        collected=_collected(on),
+    )
+
+
+def _buckets(on: date) -> tuple[Decimal, ...]:
+    """Outstanding principal by days past due."""
+    lows = [low for low, _name in BUCKETS]
+    sums = {}
+    for number, low in enumerate(lows):
+        oldest = Q(oldest_due_on__lte=on - timedelta(days=low))
+        if number + 1 < len(lows):
+            oldest &= Q(oldest_due_on__gt=on - timedelta(days=lows[number + 1]))
+        current = Q(oldest_due_on=None) | Q(oldest_due_on__gte=on)
+        sums[f"b{low}"] = Coalesce(Sum("principal", filter=oldest if low else current), ZERO)
+    row = Loan.objects.filter(state__in=Loan.OWING).aggregate(**sums)
+    return tuple(row[f"b{low}"] for low in lows)
+
+
+def _overdue(on: date) -> Decimal:
+    late = Instalment.objects.filter(
+        due_on__lt=on, paid_on=None, outstanding__gt=0, loan__state__in=Loan.OWING
+    )
+    return late.aggregate(sum=Coalesce(Sum("outstanding"), ZERO))["sum"]
+
+
+def _decisions(on: date) -> tuple[int, int]:
+    """How many applications were approved, and decided at all, in the window."""
+    decided = Application.objects.filter(decided_at__date__gt=on - WINDOW, decided_at__date__lte=on)
+    row = decided.aggregate(
+        approved=Count("pk", filter=~Q(state=Application.State.DECLINED)), decided=Count("pk")
+    )
+    return row["approved"], row["decided"]
+
+
+def _collected(on: date) -> Decimal:
+    """Customers' money booked in the window; what merchants gave back is not theirs."""
+    kinds = Transaction.Type
+    received = Transaction.objects.filter(
+        type__in=[kinds.REPAYMENT, kinds.SETTLEMENT, kinds.RECOVERY],
+        booked_on__gt=on - WINDOW,
+        booked_on__lte=on,
+        reversed_by=None,
+    ).exclude(kind="MERCHANT")
+    return received.aggregate(sum=Coalesce(Sum("amount"), ZERO))["sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A point of the charts over time: the book at the end of a month (or today, for the running one)."""
+
+    on: date
+    outstanding: Decimal
+    overdue: Decimal
+
+
+# Both as sums of changes, so that a book of any age is read once: principal from the ledger; what was overdue
+# from the day after an instalment fell due until the day on which it was paid.
+_HISTORY = """
+WITH ends AS (
+    SELECT LEAST((date_trunc('month', m) + interval '1 month - 1 day')::date, %(on)s::date) AS day
+    FROM generate_series(%(start)s::date, %(on)s::date, interval '1 month') m
+), principal AS (
+    SELECT e.booked_on AS day, SUM(l.amount) AS amount
+    FROM lending_journalline l JOIN lending_journalentry e ON e.id = l.entry_id
+    WHERE l.account_id = %(account)s
+    GROUP BY e.booked_on
+), late AS (
+    SELECT day, SUM(amount) AS amount FROM (
+        SELECT i.due_on + 1 AS day, i.total - i.waived - i.written_off AS amount
+        FROM lending_instalment i WHERE i.due_on < %(on)s AND (i.paid_on IS NULL OR i.paid_on > i.due_on)
+        UNION ALL
+        SELECT i.paid_on, -(i.total - i.waived - i.written_off)
+        FROM lending_instalment i WHERE i.paid_on > i.due_on
+    ) changes GROUP BY day
+)
+SELECT day,
+       COALESCE((SELECT SUM(amount) FROM principal p WHERE p.day <= ends.day), 0),
+       COALESCE((SELECT SUM(amount) FROM late WHERE late.day <= ends.day), 0)
+FROM ends ORDER BY day
+"""
+
+
+def _first_month(on: date, months: int) -> date:
+    """The first day of the first of so many months that end with this one."""
+    number = on.year * 12 + on.month - months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def history(on: date, months: int = 12) -> list[Month]:
+    """Outstanding principal and overdue instalments at the end of each of the last months."""
+    start = _first_month(on, months)
+    with connection.cursor() as cursor:
+        cursor.execute(_HISTORY, {"on": on, "start": start, "account": ledger.PRINCIPAL})
+        return [Month(*row) for row in cursor.fetchall()]
+
+
+def outcomes(on: date, months: int = 12) -> list[tuple[date, dict[str, int]]]:
+    """Applications by the month in which they were submitted and the state in which they are."""
+    start = _first_month(on, months)
+    rows = (
+        Application.objects.filter(submitted_at__date__gte=start)
+        .values_list("submitted_at__year", "submitted_at__month", "state")
+        .annotate(count=Count("pk"))
+        .order_by("submitted_at__year", "submitted_at__month")
+    )
+    table: dict[date, dict[str, int]] = {}
+    for year, month, state, count in rows:
+        table.setdefault(date(year, month, 1), {})[state] = count
+    return sorted(table.items())
+
+
+@dataclass(frozen=True, slots=True)
+class IndustryShare:
+    """How much of the book stands in an industry."""
+
+    industry: Industry | None
+    outstanding: Decimal
+    share: Decimal
+
+    @property
+    def above_cap(self) -> bool:
+        return self.industry is not None and self.share > self.industry.concentration_cap
+
+
+def industries(owing: Sequence[str] = Loan.OWING) -> list[IndustryShare]:
+    """Outstanding principal by the customers' industry, largest first; persons and unknowns count as None."""
+    rows = (
+        Loan.objects.filter(state__in=owing)
+        .values_list("customer__industry")
+        .annotate(sum=Sum("principal"))
+        .order_by("-sum")
+    )
+    amounts = {code: amount for code, amount in rows if amount}
+    known = Industry.objects.in_bulk([code for code in amounts if code])
+    whole = sum(amounts.values(), ZERO)
+    return [IndustryShare(known.get(code), amount, amount / whole) for code, amount in amounts.items()]

@@ -1,0 +1,163 @@
+"""What the customers' pages show: reads over several models, always starting from one customer."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Min, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from lending.fields import ZERO
+from lending.models import (
+    Application,
+    CreditLine,
+    Customer,
+    Instalment,
+    LimitChange,
+    Loan,
+    Notice,
+    Offer,
+    Product,
+    Statement,
+)
+from lending.services.offers import reading_seconds
+
+# States in which only we, or a worker, can move an application on.
+WAITING = (Application.State.SUBMITTED, Application.State.REFERRED, Application.State.APPROVED)
+# The columns of a schedule that are summed at its foot.
+SUMMED = ("principal", "interest", "fee", "penalty", "total", "waived", "outstanding")
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a customer has to pay: what is late, what comes next and when, and everything together."""
+
+    overdue: Decimal
+    next_on: date | None
+    next_amount: Decimal
+    owed: Decimal
+
+    @property
+    def now(self) -> Decimal:
+        """What is late and what comes next."""
+        return self.overdue + self.next_amount
+
+
+def unpaid(customer: Customer) -> QuerySet[Instalment]:
+    """The instalments on which something is still to be paid, next first."""
+    return Instalment.objects.filter(
+        loan__customer=customer, loan__state__in=Loan.OWING, outstanding__gt=0
+    ).order_by("due_on", "loan_id")
+
+
+def due(customer: Customer, on: date) -> Due:
+    """What is to be paid as of `on`; the next due date can be `on` itself."""
+    rows = unpaid(customer)
+    late, ahead = Q(due_on__lt=on), Q(due_on__gte=on)
+    sums = rows.aggregate(
+        overdue=Sum("outstanding", filter=late), next_on=Min("due_on", filter=ahead), owed=Sum("outstanding")
+    )
+    following = rows.filter(due_on=sums["next_on"]).aggregate(sum=Sum("outstanding"))["sum"]
+    return Due(sums["overdue"] or ZERO, sums["next_on"], following or ZERO, sums["owed"] or ZERO)
+
+
+def open_line(customer: Customer) -> CreditLine | None:
+    """The one line that is not closed."""
+    return customer.lines.exclude(state=CreditLine.State.CLOSED).select_related("product").first()
+
+
+def open_application(customer: Customer) -> Application | None:
+    """The one application that is not at its end."""
+    return customer.applications.filter(state__in=Application.OPEN).select_related("product").first()
+
+
+def last_cut(line: CreditLine) -> LimitChange | None:
+    """The cut that still holds: the newest change of the limit, if it was one."""
+    newest = line.limit_changes.order_by("-id").first()
+    return newest if newest and newest.kind == LimitChange.Kind.CUT else None
+
+
+def inbox(customer: Customer) -> QuerySet[Notice]:
+    """The messages of the app, newest first."""
+    return customer.notices.filter(channel=Notice.Channel.IN_APP).exclude(
+        state__in=[Notice.State.SUPPRESSED, Notice.State.FAILED]
+    )
+
+
+def on_offer(customer: Customer) -> QuerySet[Product]:
+    """The products this customer can apply for; a second line next to an open one is none of them."""
+    products = Product.objects.filter(state=Product.State.LIVE, audience=customer.kind).order_by(
+        "kind", "code"
+    )
+    return products.exclude(kind=Product.Kind.LINE) if open_line(customer) else products
+
+
+def home(customer: Customer, on: date) -> dict[str, Any]:
+    """All that the first page of a customer says."""
+    line = open_line(customer)
+    return {
+        "application": open_application(customer),
+        "due": due(customer, on),
+        "inbox": inbox(customer)[:3],
+        "unread": inbox(customer).filter(read_at=None).count(),
+    } | (line_facts(line, on) if line else {"line": None})
+
+
+def line_facts(line: CreditLine, on: date) -> dict[str, Any]:
+    """A line with its limit on that day, what is free, why it is held, and a cut that stands."""
+    return {
+        "line": line,
+        "limit": line.limit(on),
+        "free": line.free(on),
+        "holds": line.holds.filter(lifted_at=None),
+        "cut": last_cut(line),
+    }
+
+
+def bills(customer: Customer) -> QuerySet[Statement]:
+    """The customer's bills, newest first, each with what is still open on it."""
+    return customer.statements.annotate(still_open=Coalesce(Sum("instalments__outstanding"), ZERO))
+
+
+def bill_rows(bill: Statement) -> dict[str, Any]:
+    """The instalments on a bill."""
+    return _with_totals(
+        bill.instalments.select_related("loan__purchase", "loan__product").order_by("due_on", "loan")
+    )
+
+
+def loans(customer: Customer) -> QuerySet[Loan]:
+    """The customer's loans, newest first, each with what is still to be paid and when next."""
+    unpaid_rows = Q(instalments__outstanding__gt=0)
+    return customer.loans.select_related("product", "purchase").annotate(
+        still_open=Coalesce(Sum("instalments__outstanding"), ZERO),
+        next_on=Min("instalments__due_on", filter=unpaid_rows),
+    )
+
+
+def loan_rows(loan: Loan) -> dict[str, Any]:
+    """The schedule of a loan with its totals, and what has been booked on it, newest first."""
+    booked = loan.transactions.order_by("-pk")
+    return _with_totals(loan.instalments.order_by("number")) | {"transactions": booked}
+
+
+def _with_totals(rows: QuerySet[Instalment]) -> dict[str, Any]:
+    rows = list(rows)
+    totals = {name: sum((getattr(row, name) for row in rows), ZERO) for name in (*SUMMED, "paid")}
+    return {"rows": rows, "totals": totals}
+
+
+def sheet_page(offer: Offer, at: datetime) -> dict[str, Any]:
+    """An offer with its sheet as it was made, and the seconds of reading that are still to come."""
+    product = offer.application.product
+    needed = reading_seconds(at.date(), product.lender_type)
+    read = (at - offer.shown_at).total_seconds() if offer.shown_at else 0
+    return {
+        "offer": offer,
+        "application": offer.application,
+        "product": product,
+        "sheet": offer.sheet,
+        "wait": max(0, round(needed - read)),
+        "needed": needed,
+    }

@@ -1,0 +1,97 @@
+"""What time alone does to loans: instalments fall due, penalties grow. Set-based; a healthy loan costs nothing."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from lending.models import Loan
+from lending.services import ledger
+
+# Interest and fees of the instalments that fall due on the day are billed to their loans.
+BILL = """
+WITH due AS (
+    SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE i.due_on = %(day)s AND l.state = ANY(%(owing)s) AND i.interest + i.fee > 0
+    GROUP BY i.loan_id
+)
+UPDATE lending_loan l
+SET interest = l.interest + due.interest, interest_earned = l.interest_earned + due.interest,
+    fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee
+FROM due WHERE l.id = due.loan_id
+RETURNING l.product_id, due.interest, due.fee
+"""
+
+# Principal that is overdue on the day counts once more; the penalty is read from the sum of principal-days, so that
+# days of rounding never add up. Same figures as lending.engine.penalty.
+PENALISE = """
+WITH late AS (
+    SELECT i.id, i.loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
+           p.penalty_rate / 365 AS rate
+    FROM lending_instalment i
+    JOIN lending_loan l ON l.id = i.loan_id
+    JOIN lending_product p ON p.id = l.product_id
+    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0
+      AND i.due_on + p.penalty_grace_days < %(day)s AND i.paid_on IS NULL
+      AND i.principal > i.principal_paid + i.written_off
+), grown AS (
+    UPDATE lending_instalment i
+    SET penalty_base = late.base + late.principal,
+        penalty = i.penalty + ROUND((late.base + late.principal) * late.rate, 2) - ROUND(late.base * late.rate, 2)
+    FROM late WHERE i.id = late.id
+    RETURNING i.loan_id, ROUND((late.base + late.principal) * late.rate, 2) - ROUND(late.base * late.rate, 2) AS penalty
+), by_loan AS (
+    SELECT loan_id, SUM(penalty) AS penalty FROM grown GROUP BY loan_id HAVING SUM(penalty) <> 0
+)
+UPDATE lending_loan l SET penalty = l.penalty + by_loan.penalty, penalty_earned = l.penalty_earned + by_loan.penalty
+FROM by_loan WHERE l.id = by_loan.loan_id
+RETURNING l.product_id, by_loan.penalty
+"""
+
+
+@transaction.atomic
+def open_day(*, on: date, at: datetime) -> int:
+    """Close step, the last one: bill what falls due on the next day and count its penalties.
+
+    One entry per product and kind, dated the day that opens. Returns the number of loans moved.
+    """
+    day = on + timedelta(days=1)
+    billed = _run(BILL, day)
+    penalised = _run(PENALISE, day)
+    bookings = _bookings("interest", day, [(p, i) for p, i, _f in billed])
+    bookings += _bookings("fee", day, [(p, f) for p, _i, f in billed])
+    bookings += _bookings("penalty", day, penalised)
+    ledger.post(bookings)
+    return len(billed) + len(penalised)
+
+
+def _run(sql: str, day: date) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"day": day, "owing": [str(state) for state in Loan.OWING]})
+        return cursor.fetchall()
+
+
+SIDES = {
+    "interest": (ledger.INTEREST_RECEIVABLE, ledger.INTEREST_INCOME),
+    "fee": (ledger.FEE_RECEIVABLE, ledger.FEE_INCOME),
+    "penalty": (ledger.PENALTY_RECEIVABLE, ledger.PENALTY_INCOME),
+}
+
+
+def _bookings(kind: str, day: date, amounts: list[tuple[int, Decimal]]) -> list[ledger.Booking]:
+    sums: dict[int, Decimal] = {}
+    for product_id, amount in amounts:
+        sums[product_id] = sums.get(product_id, Decimal(0)) + amount
+    debit, credit = SIDES[kind]
+    return [
+        ledger.Booking(
+            key=f"{kind}:{day}:{product_id}",
+            memo=f"{kind} billed",
+            booked_on=day,
+            value_on=day,
+            lines=[(debit, amount), (credit, -amount)],
+            product_id=product_id,
+        )
+        for product_id, amount in sorted(sums.items())
+    ]

@@ -1,0 +1,50 @@
+"""The commands of lending that need a second person. Payloads are plain JSON, so amounts arrive as text."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from lending.models import User
+from lending.services import applications, lines, loans
+from lending.services.approvals import command
+
+
+@command("application.approve", _("Approve an application"))
+def approve_application(
+    *, application_id: int, amount: str, note: str, by: User, at: datetime, on: date
+) -> Any:
+    return applications.decide(
+        application_id=application_id,
+        outcome=applications.APPROVE,
+        amount=Decimal(amount),
+        note=note,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+@command("line.raise_limit", _("Raise a limit"))
+def raise_limit(*, line_id: int, to: str, cause: str, by: User, at: datetime, on: date) -> Any:
+    return lines.raise_limit(line_id=line_id, to=Decimal(to), cause=cause, by=by, at=at)
+
+
+@command("loan.waive", _("Waive a charge"))
+def waive(
+    *, loan_id: int, kind: str, amount: str, key: str, note: str, by: User, at: datetime, on: date
+) -> Any:
+    return loans.waive(
+        loan_id=loan_id, kind=kind, amount=Decimal(amount), key=key, note=note, by=by, at=at, on=on
+    )
+
+
+@command("loan.write_off", _("Write off a loan"))
+def write_off(*, loan_id: int, key: str, note: str, by: User, at: datetime, on: date) -> Any:
+    return loans.write_off(loan_id=loan_id, key=key, note=note, by=by, at=at, on=on)
+
+
+@command("loan.reverse", _("Reverse a transaction"))
+def reverse(*, transaction_id: int, key: str, note: str, by: User, at: datetime, on: date) -> Any:
+    return loans.reverse(transaction_id=transaction_id, key=key, note=note, by=by, at=at, on=on)

@@ -1,0 +1,212 @@
+"""Steering a credit line: open, hold, cut, restore, raise, close."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from lending import events
+from lending.errors import Refused
+from lending.fields import ZERO
+from lending.models import CreditLine, LimitChange, LineHold, TemporaryLimit, User
+from lending.selectors import rules
+from lending.services import checks, notices
+
+Kind = LimitChange.Kind
+LAST_STATEMENT_DAY = 22
+
+
+def _lock(line_id: int) -> CreditLine:
+    lines = CreditLine.objects.select_for_update(of=("self",)).select_related("customer", "product")
+    return lines.get(pk=line_id)
+
+
+@transaction.atomic
+def open_line(
+    *,
+    customer_id: int,
+    product_id: int,
+    limit: Decimal,
+    by: User | None,
+    at: datetime,
+    on: date,
+    **links: int,
+) -> CreditLine:
+    """Open an active line; its statement day is the day of opening, kept within 1 to 22."""
+    checks.amount(limit)
+    line = CreditLine(
+        customer_id=customer_id,
+        product_id=product_id,
+        base_limit=limit,
+        statement_day=min(on.day, LAST_STATEMENT_DAY),
+        opened_on=on,
+        reviewed_on=on,
+        **links,
+    )
+    line.open()
+    line.save(force_insert=True)
+    _note_limit(line, Kind.OPENED, ZERO, str(_("Line opened")), by, at)
+    events.record("line.opened", line, by=by, at=at, limit=limit)
+    notices.queue(
+        customer=line.customer,
+        template="line_opened",
+        context={"limit": limit},
+        key=f"line-opened:{line.pk}",
+        at=at,
+    )
+    return line
+
+
+def _note_limit(
+    line: CreditLine, kind: str, before: Decimal, cause: str, by: User | None, at: datetime
+) -> LimitChange:
+    return LimitChange.objects.create(
+        line=line, kind=kind, before=before, after=line.base_limit, cause=cause[:300], by=by, at=at
+    )
+
+
+@transaction.atomic
+def place_hold(
+    *, line_id: int, cause: str, by: User | None, at: datetime, note: str = "", tell: bool = True
+) -> CreditLine:
+    """Suspend the line for this cause; a hold of the same cause that is open already stays as it is.
+
+    `tell` is False when the caller sends its own, more exact, notice.
+    """
+    line = _lock(line_id)
+    if line.holds.filter(cause=cause, lifted_at=None).exists():
+        return line
+    line.suspend()
+    line.save(update_fields=["state"])
+    hold = LineHold.objects.create(line=line, cause=cause, note=note[:300], placed_at=at, placed_by=by)
+    events.record("line.suspended", line, by=by, at=at, cause=cause, note=note)
+    if tell:
+        notices.queue(
+            customer=line.customer,
+            template="line_suspended",
+            context={"reason": note or str(hold)},
+            key=f"hold-placed:{hold.pk}",
+            at=at,
+        )
+    return line
+
+
+@transaction.atomic
+def lift_hold(*, line_id: int, cause: str, by: User | None, at: datetime, note: str = "") -> CreditLine:
+    """End the hold of this cause; the line resumes when it was the last. Lifting what is not there does nothing."""
+    line = _lock(line_id)
+    hold = line.holds.filter(cause=cause, lifted_at=None).first()
+    if hold is None:
+        return line
+    hold.lifted_at, hold.lifted_by = at, by
+    hold.save(update_fields=["lifted_at", "lifted_by"])
+    events.record("line.hold_lifted", line, by=by, at=at, cause=cause, note=note)
+    if line.state == CreditLine.State.SUSPENDED and not line.holds.filter(lifted_at=None).exists():
+        line.resume()
+        line.save(update_fields=["state"])
+        notices.queue(
+            customer=line.customer,
+            template="line_restored",
+            context={"limit": line.base_limit},
+            key=f"hold-lifted:{hold.pk}",
+            at=at,
+        )
+    return line
+
+
+def cut(
+    *, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime, tell: bool = True
+) -> CreditLine:
+    """Lower the base limit. What is used above it stays as scheduled; there are only no new purchases."""
+    return _change(Kind.CUT, line_id, to, cause, by, at, "line_cut" if tell else "")
+
+
+def restore(*, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime) -> CreditLine:
+    """Give back a limit that was cut."""
+    return _change(Kind.RESTORED, line_id, to, cause, by, at, "line_restored")
+
+
+def raise_limit(*, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime) -> CreditLine:
+    """A higher base limit, within the legal cap."""
+    return _change(Kind.RAISED, line_id, to, cause, by, at, "limit_raised")
+
+
+@transaction.atomic
+def _change(
+    kind: str, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime, template: str
+) -> CreditLine:
+    line = _lock(line_id)
+    before = line.base_limit
+    _check_change(line, kind, to, at)
+    if to == before:
+        return line
+    line.base_limit = to
+    line.save(update_fields=["base_limit"])
+    change = _note_limit(line, kind, before, str(cause), by, at)
+    events.record(f"line.limit_{kind.lower()}", line, by=by, at=at, before=before, after=to, cause=str(cause))
+    if template:
+        notices.queue(
+            customer=line.customer,
+            template=template,
+            context={"limit": to, "before": before, "reason": str(cause)},
+            key=f"limit-change:{change.pk}",
+            at=at,
+        )
+    return line
+
+
+def _check_change(line: CreditLine, kind: str, to: Decimal, at: datetime) -> None:
+    if to != 0:
+        checks.amount(to, field="to")
+    if line.state == CreditLine.State.CLOSED:
+        raise Refused("line_closed", _("The line is closed."))
+    if kind == Kind.CUT and to > line.base_limit:
+        raise Refused("not_a_cut", _("The new limit is above the present one."), field="to")
+    if kind != Kind.CUT and to < line.base_limit:
+        raise Refused("not_a_raise", _("The new limit is below the present one."), field="to")
+    if to > legal_cap(line, at.date()):
+        raise Refused("above_cap", _("The limit is above the legal cap."), field="to")
+
+
+def legal_cap(line: CreditLine, on: date) -> Decimal:
+    """The highest limit that the law allows this kind of lender to give this kind of customer."""
+    code = "CONSUMER_LINE_CAP" if line.product.audience == "PERSON" else "COMPANY_LINE_CAP"
+    return rules.parameter(code, on, lender_type=line.product.lender_type)
+
+
+@transaction.atomic
+def add_temporary_limit(
+    *,
+    line_id: int,
+    amount: Decimal,
+    starts_on: date,
+    ends_on: date,
+    reason: str,
+    by: User | None,
+    at: datetime,
+) -> TemporaryLimit:
+    """An amount on top of the base limit from one day to another, both included."""
+    checks.amount(amount)
+    line = _lock(line_id)
+    if ends_on < starts_on or ends_on < at.date():
+        raise Refused("dates", _("The end lies before the beginning or in the past."), field="ends_on")
+    if line.base_limit + amount > legal_cap(line, starts_on):
+        raise Refused("above_cap", _("The limit is above the legal cap."), field="amount")
+    extra = TemporaryLimit.objects.create(
+        line=line, amount=amount, starts_on=starts_on, ends_on=ends_on, reason=reason
+    )
+    events.record("line.temporary_limit", line, by=by, at=at, amount=amount, ends_on=ends_on, reason=reason)
+    return extra
+
+
+@transaction.atomic
+def close(*, line_id: int, by: User | None, at: datetime, note: str = "") -> CreditLine:
+    """No further purchases, for good; open authorisations must be captured or voided first."""
+    line = _lock(line_id)
+    if line.held:
+        raise Refused("line_held", _("An order is still authorised on the line."))
+    line.close()
+    line.save(update_fields=["state"])
+    events.record("line.closed", line, by=by, at=at, note=note)
+    return line

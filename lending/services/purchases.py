@@ -1,0 +1,292 @@
+"""Buying on a line: what it would cost, the hold, the loan it becomes, and what comes back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
+
+from lending import engine, events
+from lending.engine import calendar
+from lending.errors import Refused
+from lending.fields import ZERO
+from lending.models import CreditLine, Loan, Purchase, Transaction, User
+from lending.services import booking, checks, notices, posting
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to pay a purchase back, with its full cost."""
+
+    tenor: int
+    terms: engine.Terms
+    rows: tuple[engine.Row, ...]
+    total: Decimal
+    cost: Decimal
+    annual_cost: Decimal
+
+    @property
+    def instalment(self) -> Decimal:
+        return self.rows[0].total
+
+
+def plan(line: CreditLine, amount: Decimal, tenor: int, on: date) -> Plan:
+    """What `amount` bought `on` that day costs in `tenor` instalments; raises Refused for an unknown tenor."""
+    if tenor not in line.product.tenors:
+        raise Refused("tenor", _("This number of instalments is not on offer."), field="tenor")
+    terms = line.product.terms(amount, tenor, on, calendar.first_due_on(on, line.statement_day))
+    rows = engine.schedule(terms)
+    total = sum((row.total for row in rows), ZERO)
+    annual_cost = engine.annual_cost(terms, rows).effective
+    return Plan(tenor, terms, rows, total, total - amount + terms.upfront_fee, annual_cost)
+
+
+def plans(line: CreditLine, amount: Decimal, on: date) -> list[Plan]:
+    """Every plan on offer for that amount, shortest first."""
+    checks.amount(amount)
+    return [plan(line, amount, tenor, on) for tenor in sorted(line.product.tenors)]
+
+
+@transaction.atomic
+def authorise(
+    *,
+    line_id: int,
+    order_ref: str,
+    amount: Decimal,
+    tenor: int,
+    by: User | None,
+    at: datetime,
+    on: date,
+    description: str = "",
+) -> Purchase:
+    """Hold `amount` of the line for an order.
+
+    The same order again returns its purchase; with another amount or plan it is refused.
+    """
+    checks.amount(amount)
+    line = CreditLine.objects.select_for_update().select_related("product", "customer").get(pk=line_id)
+    known = Purchase.objects.filter(order_ref=order_ref).first()
+    if known is not None:
+        return _same(known, line_id, amount, tenor)
+    _check_line(line, amount, on, at)
+    purchase = Purchase(
+        line=line,
+        customer_id=line.customer_id,
+        order_ref=order_ref,
+        description=description,
+        amount=amount,
+        tenor=tenor,
+        annual_cost=plan(line, amount, tenor, on).annual_cost,
+        authorised_at=at,
+        expires_on=on + timedelta(days=line.product.authorisation_days),
+    )
+    purchase.save(force_insert=True)
+    line.held += amount
+    line.save(update_fields=["held"])
+    events.record("purchase.authorised", purchase, by=by, at=at, amount=amount, tenor=tenor)
+    return purchase
+
+
+def _same(known: Purchase, line_id: int, amount: Decimal, tenor: int) -> Purchase:
+    if (known.line_id, known.amount, known.tenor) != (line_id, amount, tenor):
+        raise Refused("order_known", _("This order was authorised with other terms."), field="order_ref")
+    return known
+
+
+def _check_line(line: CreditLine, amount: Decimal, on: date, at: datetime) -> None:
+    if line.state == CreditLine.State.SUSPENDED:
+        raise Refused("line_suspended", _("The line is suspended."))
+    if line.state != CreditLine.State.ACTIVE:
+        raise Refused("line_not_active", _("The line is not active."))
+    if line.customer.state == line.customer.State.BLOCKED:
+        raise Refused("customer_blocked", _("The customer is blocked."))
+    if amount > line.free(on):
+        raise Refused("above_free", _("The amount is above what is free on the line."), field="amount")
+    for path in settings.PURCHASE_SCREENS:
+        import_string(path)(line=line, amount=amount, on=on, at=at)
+
+
+def capture(
+    *, purchase_id: int, by: User | None, at: datetime, on: date, amount: Decimal | None = None
+) -> Purchase:
+    """The goods have left: the hold becomes a loan of `amount` (the whole hold unless said otherwise)."""
+    return capture_many(captures=[(purchase_id, amount)], by=by, at=at, on=on)[0]
+
+
+@transaction.atomic
+def capture_many(
+    *, captures: Sequence[tuple[int, Decimal | None]], by: User | None, at: datetime, on: date
+) -> list[Purchase]:
+    """Capture several purchases; one that is captured already, with the same amount, is returned as it is."""
+    purchases = _lock([purchase_id for purchase_id, _amount in captures])
+    due = []
+    for purchase_id, amount in captures:
+        purchase = purchases[purchase_id]
+        amount = purchase.amount if amount is None else amount
+        checks.amount(amount)
+        if amount > purchase.amount:
+            raise Refused("above_authorised", _("The amount is above what was authorised."), field="amount")
+        if purchase.state == Purchase.State.CAPTURED and purchase.captured == amount:
+            continue
+        due.append((purchase, amount))
+    loans = booking.book(
+        [_draft_loan(purchase, amount, on) for purchase, amount in due],
+        keys=[f"capture:{purchase.order_ref}" for purchase, _amount in due],
+        by=by,
+        at=at,
+        on=on,
+    )
+    for (purchase, amount), loan in zip(due, loans, strict=True):
+        purchase.capture(amount=amount, loan=loan)
+        purchase.save(update_fields=["state", "captured", "loan"])
+        _release_hold(purchase)
+    _announce(due, by=by, at=at)
+    return [purchases[purchase_id] for purchase_id, _amount in captures]
+
+
+def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
+    line_ids = Purchase.objects.filter(pk__in=purchase_ids).values("line_id")
+    lines = CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(of=("self",))
+    by_id = {line.pk: line for line in lines.select_related("product", "customer")}
+    rows = Purchase.objects.filter(pk__in=purchase_ids).order_by("pk").select_for_update()
+    purchases = {row.pk: row for row in rows}
+    for row in purchases.values():
+        row.line = by_id[row.line_id]
+    return purchases
+
+
+def _draft_loan(purchase: Purchase, amount: Decimal, on: date) -> Loan:
+    line = purchase.line
+    chosen = plan(line, amount, purchase.tenor, on)
+    return booking.draft(
+        customer_id=line.customer_id,
+        product=line.product,
+        line_id=line.pk,
+        terms=chosen.terms,
+        rows=chosen.rows,
+        annual_cost=chosen.annual_cost,
+    )
+
+
+def _release_hold(purchase: Purchase) -> None:
+    line = purchase.line
+    line.held -= purchase.amount
+    line.save(update_fields=["held"])
+
+
+def _announce(due: Sequence[tuple[Purchase, Decimal]], *, by: User | None, at: datetime) -> None:
+    events.record_many(
+        [events.build("purchase.captured", purchase, by=by, at=at, amount=amount) for purchase, amount in due]
+    )
+    notices.queue_many(
+        [
+            notices.Message(
+                customer=purchase.line.customer,
+                template="purchase_captured",
+                context={"purchase": purchase.order_ref, "amount": amount, "tenor": purchase.tenor},
+                key=f"purchase-captured:{purchase.pk}",
+            )
+            for purchase, amount in due
+        ],
+        at=at,
+    )
+
+
+@transaction.atomic
+def void(*, purchase_id: int, by: User | None, at: datetime) -> Purchase:
+    """The order was called off: the hold is released. Voiding twice changes nothing."""
+    purchase = _lock([purchase_id])[purchase_id]
+    if purchase.state != Purchase.State.VOIDED:
+        purchase.void()
+        purchase.save(update_fields=["state"])
+        _release_hold(purchase)
+        events.record("purchase.voided", purchase, by=by, at=at, amount=purchase.amount)
+    return purchase
+
+
+@transaction.atomic
+def refund(
+    *, purchase_id: int, amount: Decimal, key: str, by: User | None, at: datetime, on: date
+) -> Purchase:
+    """Goods came back: the refund pays the loan first, what is left over becomes the customer's credit balance.
+
+    A refund of all that is left settles the loan as of today, so that no later fee or interest falls due.
+    """
+    checks.amount(amount)
+    purchase = _lock([purchase_id])[purchase_id]
+    if Transaction.objects.filter(key=key).exists():
+        return _same_refund(purchase, amount, key)
+    if purchase.state != Purchase.State.CAPTURED:
+        raise Refused("not_captured", _("Only a captured purchase can be refunded."))
+    left = purchase.captured - purchase.refunded
+    if amount > left:
+        raise Refused("above_captured", _("The amount is above what is left to refund."), field="amount")
+    _post_refund(purchase, amount, key, whole=amount == left, by=by, at=at, on=on)
+    purchase.refunded += amount
+    if amount == left:
+        purchase.refund_whole()
+    purchase.save(update_fields=["state", "refunded"])
+    events.record("purchase.refunded", purchase, by=by, at=at, amount=amount)
+    notices.queue(
+        customer=purchase.line.customer,
+        template="refund_booked",
+        context={"purchase": purchase.order_ref, "amount": amount},
+        key=f"refund:{key}",
+        at=at,
+    )
+    return purchase
+
+
+def _same_refund(purchase: Purchase, amount: Decimal, key: str) -> Purchase:
+    posted = Transaction.objects.get(key=key)
+    if (posted.loan_id, posted.amount) != (purchase.loan_id, amount):
+        raise Refused("key_reused", _("This key was used for another transaction."), field="key")
+    return purchase
+
+
+def _post_refund(
+    purchase: Purchase,
+    amount: Decimal,
+    key: str,
+    *,
+    whole: bool,
+    by: User | None,
+    at: datetime,
+    on: date,
+) -> None:
+    owing = purchase.loan is not None and purchase.loan.state in Loan.OWING
+    settles = whole and owing
+    posting.post_many(
+        [
+            posting.Posting(
+                loan_id=purchase.loan_id,
+                type=posting.Type.SETTLEMENT if settles else posting.Type.MERCHANT_REFUND,
+                kind=posting.BY_MERCHANT,
+                amount=amount,
+                key=key,
+                value_on=on,
+                channel="refund",
+            )
+        ],
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+@transaction.atomic
+def expire(*, on: date, at: datetime) -> int:
+    """Close step: authorisations that nobody captured in time give their hold back."""
+    due = Purchase.objects.filter(state=Purchase.State.AUTHORISED, expires_on__lt=on)
+    purchases = _lock(list(due.values_list("pk", flat=True)))
+    for purchase in purchases.values():
+        if purchase.state == Purchase.State.AUTHORISED:
+            purchase.expire()
+            purchase.save(update_fields=["state"])
+            _release_hold(purchase)
+            events.record("purchase.expired", purchase, by=None, at=at, amount=purchase.amount)
+    return len(purchases)
