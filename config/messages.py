@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog, Message
+from babel.messages.catalog import Catalog, Message, TranslationError
 from babel.messages.checkers import checkers
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_python
 from babel.messages.mofile import write_mo
@@ -126,7 +126,7 @@ def _faults(catalog: Catalog, message: Message) -> Iterator[str]:
     for checker in checkers:
         try:
             checker(catalog, message)
-        except ValueError as fault:
+        except TranslationError as fault:
             yield str(fault)
 
 

@@ -47,12 +47,12 @@ POSTGRES_CONF_FLEETING = "fsync = off\nsynchronous_commit = off\nfull_page_write
 
 REDIS_CONF = """\
 port 0
-unixsocket {sockets}/redis.sock
+unixsocket "{sockets}/redis.sock"
 unixsocketperm 700
-dir {data}
+dir "{data}"
 daemonize yes
-pidfile {data}/redis.pid
-logfile {data}/redis.log
+pidfile "{data}/redis.pid"
+logfile "{data}/redis.log"
 appendonly {durable}
 save ""
 """

@@ -1,0 +1,28 @@
+import pytest
+from django.conf import settings
+
+from config.local import browser
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Slow on purpose in production; a test has nobody to protect.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if browser.find():
+        return
+    skip = pytest.mark.skip(
+        reason="no Chromium: `apt-get install chromium`, or set CHROMIUM to the path of one"
+    )
+    for item in items:
+        if "browser" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; tests that ask for it are marked `browser`."""
+    path = browser.find()
+    assert path
+    return path
