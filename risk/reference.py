@@ -6,8 +6,7 @@ Installed after every migrate and safe to run again: what staff have changed sta
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-
+from lending import clock
 from risk.models import Control, PolicyVersion, Segment
 
 CONTROLS: list[dict[str, Any]] = [
@@ -89,7 +88,7 @@ def install() -> None:
 def _first_policy(segment: str, rules: list[dict[str, str]], matrix: dict[str, Any]) -> None:
     if PolicyVersion.objects.filter(segment=segment).exists():
         return
-    now = timezone.now()  # installing is an edge: it happens when it happens
+    now = clock.wall()  # installing is an edge: it happens when it happens
     policy = PolicyVersion(
         segment=segment, version=1, rules=rules, matrix=matrix, note="Ships with OpenTab", created_at=now
     )
