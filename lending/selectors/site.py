@@ -1,13 +1,16 @@
 """What the customers' pages show: reads over several models, always starting from one customer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from lending.engine import Payoff
 from lending.fields import ZERO
 from lending.models import (
     Application,
@@ -21,7 +24,7 @@ from lending.models import (
     Product,
     Statement,
 )
-from lending.services.offers import reading_seconds
+from lending.services.offers import reading_seconds, sheet
 
 # States in which only we, or a worker, can move an application on.
 WAITING = (Application.State.SUBMITTED, Application.State.REFERRED, Application.State.APPROVED)
@@ -93,6 +96,22 @@ def on_offer(customer: Customer) -> QuerySet[Product]:
     return products.exclude(kind=Product.Kind.LINE) if open_line(customer) else products
 
 
+def priced(products: Iterable[Product], on: date) -> list[Product]:
+    """The products with `costs`: the lowest and highest all-in yearly cost over their tenors."""
+    products = list(products)
+    for product in products:
+        product.costs = _yearly_costs(product.code, product.version, on)  # type: ignore[attr-defined]
+    return products
+
+
+@lru_cache(maxsize=128)
+def _yearly_costs(code: str, version: int, on: date) -> tuple[Decimal, Decimal]:
+    """For the largest amount, where rounding is least. Kept, as the terms of a version never change."""
+    product = Product.objects.get(code=code, version=version)
+    costs = [Decimal(plan["annual_cost"]) for plan in sheet(product, product.max_amount, None, on)["plans"]]
+    return min(costs), max(costs)
+
+
 def home(customer: Customer, on: date) -> dict[str, Any]:
     """All that the first page of a customer says."""
     line = open_line(customer)
@@ -161,3 +180,9 @@ def sheet_page(offer: Offer, at: datetime) -> dict[str, Any]:
         "wait": max(0, round(needed - read)),
         "needed": needed,
     }
+
+
+def saved(loan: Loan, payoff: Payoff) -> Decimal:
+    """What paying off early spares against the rest of the schedule."""
+    rest = loan.instalments.aggregate(sum=Sum("outstanding"))["sum"] or ZERO
+    return rest - payoff.total

@@ -21,7 +21,7 @@ def buy(
     on: date,
     description: str = "",
 ) -> Purchase:
-    """Authorise and capture at once; the same order again returns its purchase. Raises Refused as those two do."""
+    """Authorise and capture at once; the same order again returns its purchase. Refuses as those two do."""
     held = purchases.authorise(
         line_id=line_id,
         order_ref=order_ref,

@@ -1,0 +1,44 @@
+"""Amounts, rates and reasons in templates."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import template
+
+from lending import words
+from lending.forms.apply import FIGURES
+
+register = template.Library()
+
+register.filter("money", words.money)
+register.filter("percent", words.percent)
+register.filter("reason", words.reason)
+
+
+@register.filter
+def day(value: Any) -> date | None:
+    """The date in an ISO text, for sheets that were kept as JSON."""
+    return date.fromisoformat(value) if value else None
+
+
+@register.filter
+def share(part: Decimal, whole: Decimal) -> str:
+    """The part of the whole in per cent for a style, always with a point: 34.5."""
+    return f"{min(Decimal(100), 100 * part / whole):.1f}" if whole else "0"
+
+
+@register.filter
+def plus(left: Decimal | str, right: Decimal | str) -> Decimal:
+    return Decimal(left) + Decimal(right)
+
+
+@register.filter
+def by_figure(statements: list[dict[str, Any]]) -> list[tuple[Any, list[str | None]]]:
+    """Each figure's name with its amounts in the order of the years."""
+    return [(label, [year["figures"].get(name) for year in statements]) for name, label in FIGURES.items()]
+
+
+@register.filter
+def minus(left: Decimal, right: Decimal) -> Decimal:
+    return left - right

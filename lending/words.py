@@ -1,0 +1,32 @@
+"""How amounts and rates look on a page, and codes in words. Presentation only."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$"}
+
+
+def money(amount: Decimal | str | int | None, currency: str = "") -> str:
+    """¥1,234.50: two decimals, thousands apart, the sign before the symbol; a dash for nothing at all."""
+    if amount in (None, ""):
+        return "–"
+    code = currency or settings.CURRENCY
+    value = Decimal(amount).quantize(Decimal("0.01"))
+    return f"{'-' if value < 0 else ''}{SYMBOLS.get(code, code + ' ')}{abs(value):,.2f}"
+
+
+def percent(fraction: Decimal | str | None) -> str:
+    """14.34%: a yearly fraction as a percentage with two decimals, half up."""
+    if fraction in (None, ""):
+        return "–"
+    return f"{(Decimal(fraction) * 100).quantize(Decimal('0.01'), ROUND_HALF_UP)}%"
+
+
+def reason(code: str) -> str:
+    """A reason code in plain words, by settings.REASON_TEXTS; never the bare code."""
+    texts = getattr(settings, "REASON_TEXTS", "")
+    words = import_string(texts)(code) if texts else ""
+    return str(words) if words and words != code else _("A rule of the house was not met.")
