@@ -1,10 +1,10 @@
 """Dates of a loan: due dates that never drift, statement days, business days."""
 
-from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 
 STATEMENT_TO_DUE_DAYS = 9
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def add_months(start: date, months: int, day: int | None = None) -> date:
@@ -16,11 +16,28 @@ def add_months(start: date, months: int, day: int | None = None) -> date:
     return clamp(start.year + years, month0 + 1, day or start.day)
 
 
+def months_on(start: date, step: int, count: int) -> list[date]:
+    """The days 1 to ``count`` steps of ``step`` months after ``start``, each rolled from ``start``."""
+    year, month, day = start.year, start.month, start.day
+    found = []
+    for _ in range(count):
+        month += step
+        if month > 12:
+            year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+        found.append(date(year, month, day) if day < 29 else clamp(year, month, day))
+    return found
+
+
 def clamp(year: int, month: int, day: int) -> date:
     """That day of the month, or the month's last day where it has no such day."""
     if day > 28:
-        day = min(day, monthrange(year, month)[1])
+        last = 29 if month == 2 and is_leap(year) else _LENGTHS[month]
+        day = min(day, last)
     return date(year, month, day)
+
+
+def is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def roll(anchor: date, unit: str, steps: int, day: int | None = None) -> date:

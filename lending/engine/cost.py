@@ -12,7 +12,8 @@ from lending.engine.schedule import Row, schedule
 from lending.engine.terms import Terms
 
 _CTX = Context(prec=34)
-_CLOSE = Decimal("1e-22")
+_CLOSE = Decimal("1e-16")
+_ZERO = Decimal(0)
 _PER_YEAR = {"YEAR": Fraction(1), "MONTH": Fraction(12), "WEEK": Fraction(52), "DAY": Fraction(365)}
 EFFECTIVE, NOMINAL = "EFFECTIVE", "NOMINAL"
 
@@ -105,23 +106,33 @@ def _tidy(rate: Decimal) -> Decimal:
 
 
 def _strength(flows: Sequence[Flow]) -> Decimal:
-    """The force of interest ln(1 + X) at which the flows are worth nothing, by Newton inside a bracket."""
+    """The force of interest ln(1 + X) at which the flows are worth nothing.
+
+    Newton from nought: when money goes out first and more comes back, the worth falls and bends one way, so
+    every step stays on one side of the answer. Other flows are first held between two bounds.
+    """
     flows = [(t, amount) for t, amount in sorted(flows) if amount]
     if not any(a < 0 for _, a in flows) or not any(a > 0 for _, a in flows):
         raise ValueError("flows must go both ways")
     if flows[0][0] < 0:
         raise ValueError("times must not be negative")
     steps, grid = _on_grid(flows)
-    low, high = _bracket(steps, grid)
-    guess = Decimal(0) if low <= 0 <= high else (low + high) / 2
+    guess = _ZERO
+    low = high = None
     for _ in range(200):
         value, slope = _worth(steps, grid, guess)
         if not value:
             return guess
-        low, high = (guess, high) if value > 0 else (low, guess)
-        following = _CTX.subtract(guess, _CTX.divide(value, slope)) if slope else low
-        if not low < following < high:
-            following = (low + high) / 2
+        if low is None and (value < 0 or slope >= 0):
+            low, high = _bracket(steps, grid)
+            guess = (low + high) / 2
+            continue
+        move = _CTX.divide(value, slope) if slope else _ZERO
+        following = _CTX.subtract(guess, move)
+        if low is not None and high is not None:
+            low, high = (guess, high) if value > 0 else (low, guess)
+            if not low < following < high:
+                following = (low + high) / 2
         if abs(following - guess) < _CLOSE:
             return following
         guess = following

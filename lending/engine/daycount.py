@@ -2,14 +2,12 @@
 
 from datetime import date
 
+from lending.engine.calendar import is_leap
+
 DAY_COUNTS = ("30/360", "30/365", "ACT/360", "ACT/364", "ACT/365", "ACT/ACT", "ACT/ACT-LEAP-PERIOD")
 _YEAR_DAYS = {"30/360": 360, "30/365": 365, "ACT/360": 360, "ACT/364": 364, "ACT/365": 365}
 
 Ratio = tuple[int, int]
-
-
-def is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def year_fraction(day_count: str, start: date, end: date) -> Ratio:
@@ -47,9 +45,3 @@ def has_leap_day(start: date, end: date) -> bool:
     """Whether 29 February lies in (start, end]."""
     years = range(start.year, end.year + 1)
     return any(is_leap(year) and start < date(year, 2, 29) <= end for year in years)
-
-
-def days_30e_360(start: date, end: date) -> int:
-    """Days by the 30E/360 (Eurobond) rule: the 31st counts as the 30th."""
-    months = (end.year - start.year) * 12 + end.month - start.month
-    return 30 * months + min(end.day, 30) - min(start.day, 30)

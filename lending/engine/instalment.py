@@ -3,7 +3,7 @@
 from datetime import date
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
-from lending.engine.money import from_minor
+from lending.engine.money import from_minor, from_minors
 from lending.engine.schedule import PlanRow
 from lending.engine.state import InstalmentState
 
@@ -113,16 +113,11 @@ class Instalment:
             self.paid_on = day
 
     def state(self, number: int, places: int) -> InstalmentState:
-        due, paid, waived, written = (
-            [from_minor(minor, places) for minor in part] for part in self.buckets()
-        )
+        amounts = from_minors((*self.due, *self.paid, *self.waived[1:], *self.written), places)
         return InstalmentState(
             number,
             self.due_on,
-            *due,
-            *paid,
-            *waived[1:],
-            *written,
+            *amounts,
             None if self.left else self.paid_on,
             self.kind == DOWN_PAYMENT,
             from_minor(self.late, places),

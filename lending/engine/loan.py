@@ -4,7 +4,7 @@ from collections import defaultdict
 from datetime import date
 
 from lending.engine.instalment import DOWN_PAYMENT, EXTRA, Instalment
-from lending.engine.money import from_minor
+from lending.engine.money import from_minor, from_minors
 from lending.engine.state import Event, LoanState, Split
 from lending.engine.terms import Terms
 
@@ -75,10 +75,7 @@ class Loan:
             rows=tuple(row.state(number, places) for number, row in enumerate(self.rows, 1)),
             status=self._status(),
             overpaid=from_minor(self.overpaid, places),
-            splits={
-                ref: Split(*[from_minor(part, places) for part in parts])
-                for ref, parts in self.splits.items()
-            },
+            splits={ref: Split(*from_minors(parts, places)) for ref, parts in self.splits.items()},
             disbursed=from_minor(self.disbursed, places),
             received=from_minor(self.received, places),
             refunded=from_minor(self.refunded, places),

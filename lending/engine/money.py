@@ -4,6 +4,7 @@ Inside the engine every amount is an ``int`` of minor units (cents) and every fa
 integers, so that nothing is lost between the contract and the one rounding that the contract names.
 """
 
+from collections.abc import Iterable
 from decimal import (
     ROUND_CEILING,
     ROUND_DOWN,
@@ -29,6 +30,7 @@ ROUNDINGS = {
 # The caller's decimal context may have any precision; the engine never depends on it.
 WIDE = Context(prec=40, rounding=ROUND_HALF_EVEN)
 _UNITS = tuple(Decimal(1).scaleb(-places) for places in range(7))
+_ZEROS = tuple(Decimal(0).scaleb(-places) for places in range(7))
 
 
 def unit_of(decimals: int) -> Decimal:
@@ -47,7 +49,13 @@ def to_minor(amount: Decimal, decimals: int) -> int:
 
 def from_minor(minor: int, decimals: int) -> Decimal:
     """Whole minor units as a Decimal that always shows its decimals."""
-    return WIDE.multiply(minor, _UNITS[decimals])
+    return WIDE.multiply(minor, _UNITS[decimals]) if minor else _ZEROS[decimals]
+
+
+def from_minors(minors: Iterable[int], decimals: int) -> list[Decimal]:
+    """The same for many amounts at once."""
+    multiply, unit, zero = WIDE.multiply, _UNITS[decimals], _ZEROS[decimals]
+    return [multiply(minor, unit) if minor else zero for minor in minors]
 
 
 def round_ratio(num: int, den: int, rounding: str = "HALF_EVEN") -> int:

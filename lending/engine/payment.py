@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from lending.engine.allocation import FEE, INTEREST, PARTS, PENALTY, PRINCIPAL, Allocation, Rule
-from lending.engine.errors import EventError
 from lending.engine.instalment import Instalment
 from lending.engine.loan import Loan
 from lending.engine.money import round_ratio
@@ -19,9 +18,7 @@ PAST_DUE, DUE, IN_ADVANCE = range(3)
 
 
 def pay(loan: Loan, event: Event, amount: int) -> None:
-    """Allocate a payment; what nothing is owed for becomes credit. Raises EventError once written off."""
-    if loan.status == "WRITTEN_OFF":
-        raise EventError(event.ref, "the loan is written off: money that comes now is a RECOVERY")
+    """Allocate a payment; what nothing is owed for becomes credit."""
     loan.received += amount
     loan.add_credit(event, allocate(loan, event, event.type, event.on, amount))
 
@@ -48,8 +45,7 @@ def allocate(loan: Loan, event: Event, rule_name: str, day: date, amount: int) -
     elif allocation == "DUE_THEN_PRINCIPAL":
         _due_then_principal(wallet)
     else:
-        for row in loan.rows:
-            wallet.spend_on(row, OLDEST_FIRST)
+        _oldest_first(wallet)
     return wallet.amount
 
 
@@ -86,6 +82,15 @@ class Wallet:
         if when == DUE:
             return [row for row in self.rows if row.left and row.due_on == self.day]
         return [row for row in self.rows if row.left and row.due_on > self.day]
+
+
+def _oldest_first(wallet: Wallet) -> None:
+    """Instalment by instalment: penalty, fee, interest, principal."""
+    for row in wallet.rows:
+        if row.left:
+            wallet.spend_on(row, OLDEST_FIRST)
+            if not wallet.amount:
+                return
 
 
 def _due_then_principal(wallet: Wallet) -> None:

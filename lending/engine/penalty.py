@@ -21,9 +21,9 @@ def accrue(loan: Loan, day: date) -> None:
     loan.penalised_to = day
     grace = timedelta(days=loan.terms.penalty_grace_days)
     late = [
-        (max(since, row.due_on + grace), row.owed(PRINCIPAL), row)
+        (max(since, row.due_on + grace), owed, row)
         for row in loan.rows
-        if row.due_on + grace < day and row.owed(PRINCIPAL) > 0
+        if row.left and row.due_on + grace < day and (owed := row.owed(PRINCIPAL)) > 0
     ]
     if late:
         _count_to(loan, late, day)

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
-from lending.engine.calendar import roll
-from lending.engine.daycount import Ratio, days_30e_360, year_fraction
+from lending.engine.calendar import add_months, months_on, roll
+from lending.engine.daycount import Ratio, year_fraction
 from lending.engine.terms import Terms
 
 
@@ -24,7 +24,15 @@ class Period(NamedTuple):
 
 def due_dates(terms: Terms) -> list[date]:
     """Every due date, rolled from the first day and not from the one before, so that none drifts."""
+    if terms.due_dates:
+        return list(terms.due_dates)
+    if terms.first_due_on is None and terms.unit in ("MONTH", "YEAR"):
+        return months_on(terms.disbursed_on, step_months(terms), terms.instalments)
     return [due_on(terms, number) for number in range(1, terms.instalments + 1)]
+
+
+def step_months(terms: Terms) -> int:
+    return terms.every * 12 if terms.unit == "YEAR" else terms.every
 
 
 def due_on(terms: Terms, number: int) -> date:
@@ -48,13 +56,27 @@ def periods(terms: Terms) -> list[Period]:
     dates = due_dates(terms)
     starts = [terms.disbursed_on, *dates[:-1]]
     rate_num, rate_den = terms.annual_rate.as_integer_ratio()
+    if _is_uniform(terms):
+        num, den = _fraction(terms, terms.disbursed_on, dates[0], True)
+        num, den = num * rate_num, den * rate_den
+        return [Period(start, end, num, den) for start, end in zip(starts, dates, strict=True)]
     found = []
     for index, (start, end) in enumerate(zip(starts, dates, strict=True)):
-        num, den = _fraction(terms, start, end, is_regular(terms, start, end, index))
+        num, den = _fraction(terms, start, end, _is_regular(terms, start, end, index))
         if terms.interest_free_days:
             num, den = _after_free_days(terms, start, end, num, den)
         found.append(Period(start, end, num * rate_num, den * rate_den))
     return found
+
+
+def _is_uniform(terms: Terms) -> bool:
+    """Whether every period has the same factor, whatever its days."""
+    if terms.interest_free_days or terms.unit == "DAY":
+        return False
+    if terms.interest_period == "PERIOD":
+        return True
+    by_months = terms.unit in ("MONTH", "YEAR") and terms.day_count in ("30/360", "30/365")
+    return by_months and terms.first_due_on is None and not terms.due_dates
 
 
 def period_after(terms: Terms, number: int) -> Period:
@@ -66,43 +88,41 @@ def period_after(terms: Terms, number: int) -> Period:
     return Period(start, end, num * rate_num, den * rate_den)
 
 
-def is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
-    """Whether a period is one whole step of the rhythm; only a first due date of its own can break the first.
-
-    Agreed due dates (moved by holidays, say) keep the interest of a whole step when interest is by PERIOD.
-    """
+def _is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
+    """Whether a period is one whole step of the rhythm; agreed dates and a first due date can break it."""
     if terms.due_dates:
-        return terms.interest_period == "PERIOD"
+        return False
     if index or terms.first_due_on is None:
         return True
     return end == roll(start, terms.unit, terms.every)
 
 
 def _fraction(terms: Terms, start: date, end: date, regular: bool) -> Ratio:
-    """The part of a year that interest counts for a period, exactly."""
-    by_months = terms.unit in ("MONTH", "YEAR")
-    if terms.interest_period == "PERIOD" and terms.unit == "WEEK":
-        return (end - start).days, 7 * 52
-    if terms.interest_period == "PERIOD" and by_months:
-        return (_months(terms), 12) if regular else _broken_months(start, end)
-    if by_months and terms.day_count in ("30/360", "30/365"):
-        return 30 * _months(terms) if regular else days_30e_360(start, end), int(terms.day_count[3:])
+    """The part of a year that interest counts for a period, exactly.
+
+    By PERIOD a period of months or weeks counts as a whole step even where its dates make it longer;
+    30/360 and 30/365 by months count 30 days for a month, odd days as a part of the month they begin.
+    """
+    if terms.unit in ("MONTH", "YEAR"):
+        months = step_months(terms)
+        if terms.interest_period == "PERIOD":
+            return months, 12
+        if terms.day_count in ("30/360", "30/365"):
+            num, den = (months, 1) if regular else _months_between(start, end)
+            return 30 * num, den * int(terms.day_count[3:])
+    elif terms.unit == "WEEK" and terms.interest_period == "PERIOD":
+        return terms.every, 52
     return year_fraction(terms.day_count, start, end)
 
 
-def _months(terms: Terms) -> int:
-    return terms.every * (12 if terms.unit == "YEAR" else 1)
-
-
-def _broken_months(start: date, end: date) -> Ratio:
-    """Whole months back from the end, and the odd days as a part of the month they lie in."""
+def _months_between(start: date, end: date) -> Ratio:
+    """Whole months from the start, and the odd days as a part of the month that they begin."""
     months = (end.year - start.year) * 12 + end.month - start.month
-    if roll(end, "MONTH", -months) < start:
+    if add_months(start, months) > end:
         months -= 1
-    cut = roll(end, "MONTH", -months)
-    length = (cut - roll(end, "MONTH", -months - 1)).days
-    odd = (cut - start).days
-    return months * length + odd, 12 * length
+    cut = add_months(start, months)
+    length = (add_months(start, months + 1) - cut).days
+    return months * length + (end - cut).days, length
 
 
 def _after_free_days(terms: Terms, start: date, end: date, num: int, den: int) -> Ratio:

@@ -18,6 +18,7 @@ from lending.engine.state import Event, LoanState, Payoff
 from lending.engine.terms import Terms
 
 PAYMENTS = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "PAYOUT_REFUND")
+ENDED_BY_WRITE_OFF = ("DISBURSEMENT", "CHARGE", "WAIVER", "SETTLEMENT", "WRITE_OFF", *PAYMENTS)
 WAIVABLE = {"INTEREST": INTEREST, "FEE": FEE, "PENALTY": PENALTY}
 
 
@@ -118,6 +119,8 @@ def _amount(loan: Loan, event: Event) -> int:
         raise EventError(event.ref, "amount must be above zero")
     if event.type != "DISBURSEMENT" and not loan.disbursed:
         raise EventError(event.ref, "comes before the disbursement")
+    if loan.status == "WRITTEN_OFF" and event.type in ENDED_BY_WRITE_OFF:
+        raise EventError(event.ref, "the loan is written off")
     return amount
 
 
@@ -142,7 +145,9 @@ def _waive(loan: Loan, event: Event, amount: int) -> None:
 
 
 def _write_off(loan: Loan, event: Event, amount: int) -> None:
-    """Everything owed is given up on; the amount of the event is what the books say and may be zero."""
+    """Everything owed on the day is given up on, interest only as far as it has accrued; the amount of the
+    event is what the books say and may be zero."""
+    settlement.cut(loan, event)
     loan.status = "WRITTEN_OFF"
     for row in loan.rows:
         for component in range(4):

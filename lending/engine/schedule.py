@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from lending.engine.money import WIDE, from_minor, round_ratio, to_minor
+from lending.engine.money import WIDE, from_minors, round_ratio, to_minor
 from lending.engine.periods import Period, periods
 from lending.engine.terms import Method, Terms
 
@@ -59,20 +59,11 @@ class Course(NamedTuple):
 def schedule(terms: Terms) -> tuple[Row, ...]:
     """All instalments of ``terms`` when everything is disbursed at once and nothing happens early or late."""
     places = terms.decimals
-    rows = []
-    balance = to_minor(terms.principal, places)
-    for row in plan(terms):
-        balance -= row.principal
-        rows.append(
-            Row(
-                row.due_on,
-                from_minor(row.principal, places),
-                from_minor(row.interest, places),
-                from_minor(row.fee, places),
-                from_minor(balance, places),
-            )
-        )
-    return tuple(rows)
+    left = to_minor(terms.principal, places)
+    _, due_ons, principals, interests, fees, _, _ = zip(*plan(terms), strict=True)
+    balances = [left := left - principal for principal in principals]
+    columns = (from_minors(column, places) for column in (principals, interests, fees, balances))
+    return tuple(map(Row, due_ons, *columns))
 
 
 def plan(terms: Terms) -> list[PlanRow]:
@@ -142,9 +133,10 @@ def level_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> i
     """P * prod(1 + f) / (1 + sum of the products), rounded: the annuity formula over uneven periods."""
     if not terms.annual_rate:
         return _to_multiple(terms, principal, len(steps))
-    product, total = _ONE, _ZERO
-    for step in steps:
-        growth = WIDE.divide(step.num + step.den, step.den)
+    product, total, growth, last = _ONE, _ZERO, _ONE, None
+    for _, _, num, den, _ in steps:
+        if (num, den) != last:
+            growth, last = WIDE.divide(num + den, den), (num, den)
         product = WIDE.multiply(product, growth)
         total = WIDE.fma(total, growth, _ONE)
     num, den = WIDE.divide(WIDE.multiply(principal, product), total).as_integer_ratio()
@@ -152,14 +144,19 @@ def level_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> i
 
 
 def _amortise(rounding: str, principal: int, steps: Sequence[Period], level: int) -> Parts:
-    """Rows of ``level`` in all, interest rounded per period; the last row clears the balance."""
-    parts, balance = [], principal
-    for step in steps[:-1]:
-        interest = interest_of(rounding, balance, step)
-        part = min(max(level - interest, 0), balance)
+    """Rows of ``level`` in all, interest rounded per period; the last row clears the balance.
+
+    Interest that a level row has no room for falls due with the next one and bears none itself.
+    """
+    parts, balance, carried = [], principal, 0
+    for _, _, num, den, less in steps[:-1]:
+        interest = round_ratio(balance * num - less, den, rounding) + carried
+        carried = max(interest - level, 0)
+        interest -= carried
+        part = min(level - interest, balance)
         parts.append((part, interest))
         balance -= part
-    parts.append((balance, interest_of(rounding, balance, steps[-1])))
+    parts.append((balance, interest_of(rounding, balance, steps[-1]) + carried))
     return parts
 
 

@@ -17,9 +17,7 @@ from lending.engine.terms import Method, Terms
 
 
 def disburse(loan: Loan, event: Event, amount: int) -> None:
-    """Pay out; raises EventError on a loan that is written off or settled early, or out of order."""
-    if loan.status:
-        raise EventError(event.ref, "the loan takes no further disbursement")
+    """Pay out; raises EventError when the day or the amount does not fit the terms."""
     loan.disbursed += amount
     if not loan.rows:
         loan.terms = _terms_of_first(loan.terms, event, amount)
