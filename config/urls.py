@@ -8,5 +8,6 @@ urlpatterns = [
     path("staff/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", include("config.api")),
+    path("", include("lending.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
