@@ -298,6 +298,8 @@ APPEAL_OPENER = "risk.services.appeals.open"
 APPEAL_READER = ""
 # Puts a reason code of a decision into words of the reader's language.
 REASON_TEXTS = "risk.reasons.reason_text"
+# The codes an officer may decline with: a function that returns pairs of code and words.
+REASON_CHOICES = ""
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
 NOTICE_SCREENS: list[str] = []
 CLOSE_STEPS = schedule.CLOSE_STEPS
@@ -308,11 +310,13 @@ UNFOLD = unfold.UNFOLD
 ROLE_GRANTS = unfold.ROLE_GRANTS
 DASHBOARD_CARDS = unfold.DASHBOARD_CARDS
 CUSTOMER_SECTIONS = unfold.CUSTOMER_SECTIONS
+APPLICATION_SECTIONS = unfold.APPLICATION_SECTIONS
 EVENT_WORDS = unfold.EVENT_WORDS
 # Everyone of the demo signs in with this; outside DEBUG there is none unless the environment names one.
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "demo" if DEBUG else "")
 # An export shows no more than the list it is made from.
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # --- messages ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 ROLE_GRANTS = ["lending.roles.GRANTS"]
 DASHBOARD_CARDS = ["lending.admin.dashboard.cards"]
 CUSTOMER_SECTIONS: list[str] = []
+APPLICATION_SECTIONS: list[str] = []
 EVENT_WORDS = ["lending.admin.timeline.WORDS"]
 
 

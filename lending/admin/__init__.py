@@ -1,0 +1,16 @@
+"""The staff's pages of lending, a module for each room. Shared ground: base, forms, parts, export, filters."""
+
+from lending.admin import (  # noqa: F401  (each module registers its pages)
+    applications,
+    approvals,
+    billing,
+    close,
+    collateral,
+    customers,
+    house,
+    ledger,
+    lines,
+    loans,
+    people,
+    products,
+)

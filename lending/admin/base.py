@@ -36,10 +36,11 @@ class Acting:
     by: Any
     at: datetime
     on: date
+    request: HttpRequest
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> "Acting":
-        return cls(by=request.user, at=clock.now(), on=clock.today())
+        return cls(by=request.user, at=clock.now(), on=clock.today(), request=request)
 
     @property
     def moment(self) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The book at a glance: what the dashboard shows, in a handful of statements however large the book is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from lending.fields import ZERO
@@ -14,6 +13,7 @@ from lending.models import Application, CreditLine, Industry, Instalment, Loan, 
 from lending.services import ledger
 
 WINDOW = timedelta(days=30)
+MONEY = DecimalField(max_digits=18, decimal_places=2)
 
 # The buckets of days past due: lowest day of each, and what it is called.
 BUCKETS = ((0, "0"), (1, "1–30"), (31, "31–60"), (61, "61–90"), (91, "90+"))
@@ -174,28 +174,25 @@ def outcomes(on: date, months: int = 12) -> list[tuple[date, dict[str, int]]]:
     return sorted(table.items())
 
 
-@dataclass(frozen=True, slots=True)
-class IndustryShare:
-    """How much of the book stands in an industry."""
-
-    industry: Industry | None
-    outstanding: Decimal
-    share: Decimal
-
-    @property
-    def above_cap(self) -> bool:
-        return self.industry is not None and self.share > self.industry.concentration_cap
+def with_outstanding(industries: QuerySet[Industry]) -> QuerySet[Industry]:
+    """Each industry with its `outstanding` principal and that of the whole `book`."""
+    owing = Loan.objects.filter(state__in=Loan.OWING)
+    book = owing.aggregate(sum=Coalesce(Sum("principal"), ZERO))["sum"]
+    theirs = owing.filter(customer__industry=OuterRef("pk")).order_by().values("customer__industry")
+    return industries.annotate(
+        outstanding=Coalesce(Subquery(theirs.values(sum=Sum("principal"))), ZERO, output_field=MONEY),
+        book=Value(book, output_field=MONEY),
+    )
 
 
-def industries(owing: Sequence[str] = Loan.OWING) -> list[IndustryShare]:
-    """Outstanding principal by the customers' industry, largest first; persons and unknowns count as None."""
+def industries() -> list[tuple[Industry | None, Decimal]]:
+    """Outstanding principal by the customers' industry, largest first; who has none stands under None."""
     rows = (
-        Loan.objects.filter(state__in=owing)
+        Loan.objects.filter(state__in=Loan.OWING)
         .values_list("customer__industry")
         .annotate(sum=Sum("principal"))
         .order_by("-sum")
     )
-    amounts = {code: amount for code, amount in rows if amount}
-    known = Industry.objects.in_bulk([code for code in amounts if code])
-    whole = sum(amounts.values(), ZERO)
-    return [IndustryShare(known.get(code), amount, amount / whole) for code, amount in amounts.items()]
+    amounts = [(code, amount) for code, amount in rows if amount]
+    known = Industry.objects.in_bulk([code for code, _amount in amounts if code])
+    return [(known.get(code), amount) for code, amount in amounts]

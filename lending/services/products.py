@@ -13,6 +13,9 @@ from lending.errors import Refused
 from lending.models import Product, User
 from lending.selectors import rules
 
+# Terms are tried out on this day; whether they can be computed does not depend on it.
+SOME_DAY = date(2026, 1, 1)
+
 
 def _lock(product_id: int) -> Product:
     return Product.objects.select_for_update().get(pk=product_id)
@@ -22,7 +25,7 @@ def _lock(product_id: int) -> Product:
 def create(*, values: dict[str, Any], by: User | None, at: datetime) -> Product:
     """A draft with these terms; raises Refused at the field at fault."""
     product = Product(**values)
-    _check(product)
+    check(product)
     product.save(force_insert=True)
     events.record("product.drafted", product, by=by, at=at, code=product.code, version=product.version)
     return product
@@ -37,7 +40,7 @@ def edit(*, product_id: int, values: dict[str, Any], by: User | None, at: dateti
     before = {name: getattr(product, name) for name in values}
     for name, value in values.items():
         setattr(product, name, value)
-    _check(product)
+    check(product)
     product.save()
     changed = {name for name in values if before[name] != values[name]}
     events.record(
@@ -91,12 +94,18 @@ def _retire(product: Product, by: User | None, at: datetime) -> None:
     events.record("product.retired", product, by=by, at=at, code=product.code, version=product.version)
 
 
-def _check(product: Product) -> None:
+def check(product: Product) -> None:
+    """Raises Refused, at the field at fault, for terms that cannot be sold in every number of instalments."""
     try:
         product.full_clean(exclude=["state"])
+        for tenor in product.tenors:
+            engine.schedule(product.terms(product.max_amount, tenor, SOME_DAY))
     except ValidationError as error:
         field, faults = next(iter(error.message_dict.items()))
         raise Refused("product", faults[0], field="" if field == "__all__" else field) from error
+    except engine.TermsError as error:
+        field = {"instalments": "tenors", "principal": "max_amount"}.get(error.field, error.field)
+        raise Refused("product", error.message, field=field) from error
 
 
 def _check_cost(product: Product, on: date) -> None:

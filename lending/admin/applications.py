@@ -1,0 +1,275 @@
+"""The application queue: what waits, what is known, and the decision of a person."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.module_loading import import_string
+from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeNumericFilter
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+
+from lending import clock, words
+from lending.admin.base import Acting, ServiceAdmin, service_action
+from lending.admin.export import ExportAdmin, columns
+from lending.admin.forms import ActionForm, amount_field
+from lending.admin.parts import Section, link, money, percent, record_link, state_label
+from lending.models import Application, ApprovalRequest, Document
+from lending.services import applications, desk
+
+State = Application.State
+WAITING = (State.SUBMITTED, State.REFERRED)
+
+
+def _waits(application: Application) -> bool:
+    return application.state in WAITING
+
+
+class ApproveForm(ActionForm):
+    """A smaller amount than was asked for is a counter-offer."""
+
+    amount = amount_field()
+    note = forms.CharField(label=_("Reason"), max_length=300, widget=forms.Textarea)
+
+    def prepare(self) -> None:
+        self.fields["amount"].initial = self.subject.approved_amount or self.subject.amount
+        self.fields["amount"].help_text = _("Asked for: %(amount)s. Less is a counter-offer.") % {
+            "amount": money(self.subject.amount)
+        }
+
+
+class DeclineForm(ActionForm):
+    """The reasons are those that can be put into words for the customer."""
+
+    reasons = forms.MultipleChoiceField(
+        label=_("Reasons"), help_text=_("At most four; the customer reads them.")
+    )
+    note = forms.CharField(label=_("Note"), required=False, max_length=300, widget=forms.Textarea)
+
+    def prepare(self) -> None:
+        known = import_string(settings.REASON_CHOICES)() if settings.REASON_CHOICES else []
+        chosen = [(code, words.reason(code)) for code in self.subject.reasons]
+        self.fields["reasons"].choices = list(dict([*chosen, *known]).items())
+        self.fields["reasons"].initial = self.subject.reasons
+
+
+class NoteForm(ActionForm):
+    note = forms.CharField(label=_("Note"), max_length=300, widget=forms.Textarea)
+
+
+@admin.register(Application)
+class ApplicationAdmin(ExportAdmin, ServiceAdmin):
+    list_display = ["number", "state_", "waiting", "customer", "product", "amount", "grade", "submitted_at"]
+    list_filter = [
+        ("state", ChoicesDropdownFilter),
+        ("product__kind", ChoicesDropdownFilter),
+        ("customer__kind", ChoicesDropdownFilter),
+        ("amount", RangeNumericFilter),
+        ("submitted_at", RangeDateFilter),
+        "grade",
+    ]
+    list_select_related = ["customer", "product"]
+    search_fields = ["=id", "customer__name", "customer__platform_ref"]
+    date_hierarchy = "submitted_at"
+    resource_classes = [
+        columns(
+            Application,
+            *("id", "state", "customer__name", "product__code", "amount", "approved_amount", "grade"),
+            *("reasons", "submitted_at", "decided_at", "decided_by__username"),
+        )
+    ]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    *("customer_link", "state_", "product", "amount", "tenor", "purpose", "submitted_at"),
+                    *("approved_amount", "grade", "reasons_in_words", "decided_at", "decided_by"),
+                    *("decision_note", "review_requested_at"),
+                ]
+            },
+        )
+    ]
+    readonly_fields = ["customer_link", "state_", "reasons_in_words"]
+    actions_detail = ["approve", "decline", "refer"]
+
+    @display(description=_("application"), ordering="pk")
+    def number(self, application: Application) -> str:
+        return str(application)
+
+    @display(description=_("state"), ordering="state")
+    def state_(self, application: Application) -> Any:
+        return state_label(application)
+
+    @display(description=_("waiting for"), ordering="submitted_at")
+    def waiting(self, application: Application) -> str:
+        if not _waits(application) or application.submitted_at is None:
+            return "–"
+        return timesince(application.submitted_at, clock.now(), depth=1)
+
+    @display(description=_("customer"))
+    def customer_link(self, application: Application) -> Any:
+        return record_link(application.customer)
+
+    @display(description=_("reasons"))
+    def reasons_in_words(self, application: Application) -> str:
+        return "; ".join(words.reason(code) for code in application.reasons) or "–"
+
+    def sections(self, request: HttpRequest, record: Application) -> Iterable[Section]:
+        yield Section(_("Answers"), rows=list(_answers(record.answers)), facts=True)
+        yield _documents(record)
+        yield _offers(record)
+        yield _pending(record)
+        yield from _sections_above(record)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.document_view)
+        document = path("document/<int:document_id>/", view, name="lending_application_document")
+        return [document, *super().get_urls()]
+
+    def document_view(self, request: HttpRequest, document_id: int) -> HttpResponse:
+        """A paper as it was handed in: downloaded, never shown as a page of ours."""
+        if not request.user.has_perm("lending.view_document"):
+            raise PermissionDenied
+        document = Document.objects.filter(pk=document_id).first()
+        if document is None or not document.file.storage.exists(document.file.name):
+            raise Http404
+        name = document.file.name.rpartition("/")[2]
+        return FileResponse(
+            document.file.open("rb"),
+            as_attachment=True,
+            filename=name,
+            content_type="application/octet-stream",
+        )
+
+    @service_action(
+        _("Approve"),
+        permission="lending.decide_application",
+        form=ApproveForm,
+        available=_waits,
+        icon="check",
+        variant=ActionVariant.SUCCESS,
+        confirm=_("The customer gets an offer with its full cost. A large amount waits for a second person."),
+    )
+    def approve(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        result = desk.approve_application(
+            application_id=application.pk, amount=data["amount"], note=data["note"], **acting.day
+        )
+        if isinstance(result, ApprovalRequest):
+            return _("A second person is asked to approve.")
+        return _("The offer is made.")
+
+    @service_action(
+        _("Decline"),
+        permission="lending.decide_application",
+        form=DeclineForm,
+        available=_waits,
+        icon="close",
+        variant=ActionVariant.DANGER,
+    )
+    def decline(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        applications.decide(
+            application_id=application.pk,
+            outcome=applications.DECLINE,
+            reasons=data["reasons"],
+            note=data["note"],
+            **acting.day,
+        )
+        return _("The application is declined.")
+
+    @service_action(
+        _("Refer"),
+        permission="lending.decide_application",
+        form=NoteForm,
+        available=lambda application: application.state == State.SUBMITTED,
+        icon="forward_to_inbox",
+        confirm=_("The policy will not decide; a person will."),
+    )
+    def refer(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        applications.decide(
+            application_id=application.pk, outcome=applications.REFER, note=data["note"], **acting.day
+        )
+        return _("The application waits for an officer.")
+
+
+def _answers(answers: dict[str, Any]) -> Iterable[tuple[str, Any]]:
+    for name, value in answers.items():
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        yield name.replace("_", " ").capitalize(), shown
+
+
+def _documents(application: Application) -> Section:
+    return Section(
+        _("Documents"),
+        [_("Kind"), _("File"), _("Handed in at"), "SHA-256"],
+        [
+            (
+                row.get_kind_display(),
+                link(_("Download"), reverse("admin:lending_application_document", args=[row.pk])),
+                row.uploaded_at,
+                row.sha256[:16],
+            )
+            for row in application.documents.all()
+        ],
+        permission="lending.view_document",
+    )
+
+
+def _offers(application: Application) -> Section:
+    return Section(
+        _("Offers"),
+        [
+            *(_("Amount"), _("Instalments"), _("Annual cost"), _("Made at"), _("Expires on"), _("Shown at")),
+            _("Accepted at"),
+        ],
+        [
+            (
+                money(row.amount),
+                row.tenor,
+                percent(Decimal(row.annual_cost)),
+                row.made_at,
+                row.expires_on,
+                row.shown_at,
+                row.accepted_at,
+            )
+            for row in application.offers.all()
+        ],
+        permission="lending.view_offer",
+    )
+
+
+def _pending(application: Application) -> Section:
+    rows = ApprovalRequest.objects.filter(
+        command="application.approve", payload__contains={"application_id": application.pk}
+    ).select_related("maker", "checker")
+    return Section(
+        _("Second person"),
+        [_("Request"), _("State"), _("Amount"), _("Asked by"), _("Asked at"), _("Decided by"), _("Remark")],
+        [
+            (
+                record_link(row),
+                state_label(row),
+                money(row.amount),
+                row.maker,
+                row.made_at,
+                row.checker,
+                row.remark,
+            )
+            for row in rows
+        ],
+        permission="lending.view_approvalrequest",
+    )
+
+
+def _sections_above(application: Application) -> Iterable[Section]:
+    """What the apps above know about the application: scores, and why."""
+    for dotted in settings.APPLICATION_SECTIONS:
+        yield from import_string(dotted)(application)

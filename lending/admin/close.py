@@ -1,0 +1,62 @@
+"""The business date and the daily close: what is done, what is to do, and the button."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.enums import ActionVariant
+
+from lending import clock
+from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
+from lending.fields import ZERO
+from lending.models import BusinessDate, DayClose
+from lending.selectors import ledger
+from lending.services import close
+
+
+@admin.register(BusinessDate)
+class BusinessDateAdmin(ServiceAdmin):
+    """One row: its list is the page of the daily close."""
+
+    change_list_template = "admin/day_close.html"
+    list_display = ["date"]
+    actions_list = ["close_day"]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        return super().changelist_view(request, _page() | (extra_context or {}))
+
+    @service_action(
+        _("Close the day"),
+        permission="lending.change_businessdate",
+        icon="event_available",
+        variant=ActionVariant.PRIMARY,
+        confirm=_("Every step that is not done runs now, in order; then the next business date opens."),
+    )
+    def close_day(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:
+        day = close.close_day(at=acting.at)
+        return _("%(day)s is closed; the books are on %(next)s.") % {"day": day, "next": clock.today()}
+
+
+def _page() -> dict[str, Any]:
+    """The open day with its steps, and the days closed last."""
+    on = BusinessDate.objects.values_list("date", flat=True).first()
+    done = {row.step: row for row in DayClose.objects.filter(date=on)}
+    return {
+        "title": _("Day close"),
+        "on": on,
+        "steps": [(path, done.get(path)) for path in settings.CLOSE_STEPS],
+        "latest": DayClose.objects.exclude(date=on)[: 3 * max(1, len(settings.CLOSE_STEPS))],
+        "difference": sum((abs(tie.difference) for tie in ledger.tie_out()), ZERO),
+        "balance": sum((account.balance for account in ledger.trial_balance()), ZERO),
+    }
+
+
+@admin.register(DayClose)
+class DayCloseAdmin(ReadOnlyAdmin):
+    list_display = ["date", "step", "rows", "finished_at"]
+    list_filter = [("date", RangeDateFilter), "step"]
+    date_hierarchy = "date"
+    fields = ["date", "step", "rows", "finished_at"]

@@ -1,0 +1,269 @@
+"""The first page of the staff: the day's work, the portfolio at a glance, and four charts."""
+
+import json
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import formats
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from lending import clock
+from lending.admin.parts import Card, allowed, money, percent
+from lending.models import Application, ApprovalRequest, BusinessDate, Collateral, CreditLine, Notice
+from lending.roles import ROLES
+from lending.selectors import portfolio
+
+State = Application.State
+EXPIRING = timedelta(days=30)
+INDUSTRIES_SHOWN = 8
+# Applications by what became of them; whoever is not named is still on the way.
+OUTCOMES = {
+    "approved": (State.APPROVED, State.OFFERED, State.ACCEPTED, State.BOOKED, State.EXPIRED),
+    "declined": (State.DECLINED,),
+    "waiting": (State.SUBMITTED, State.REFERRED),
+}
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first page shows to this user; nothing but a greeting before the books are opened."""
+    on = BusinessDate.objects.values_list("date", flat=True).first()
+    if on is None:
+        return context | {"title": _("Dashboard"), "on": None}
+    context |= {
+        "title": _("Dashboard"),
+        "on": on,
+        "roles": [ROLES.get(name, name) for name in request.user.groups.values_list("name", flat=True)],
+        "cards": _cards(request.user, on),
+    }
+    if request.user.has_perm("lending.view_loan"):
+        context |= {"figures": _figures(glance := portfolio.glance(on)), "charts": _charts(glance, on)}
+    return context
+
+
+def _cards(user: Any, on: date) -> list[Card]:
+    found: list[Card] = []
+    for path in settings.DASHBOARD_CARDS:
+        found += import_string(path)(user, on)
+    return allowed(user, found)
+
+
+def cards(user: Any, on: date) -> Iterable[Card]:
+    """Lending's part of the day's work; each count is asked only for those who may see it."""
+    for permission, make in (
+        ("lending.decide_application", _applications),
+        ("lending.check_approval", _approvals),
+        ("lending.view_approvalrequest", _own_requests),
+        ("lending.steer_line", _suspended),
+        ("lending.change_collateral", _expiring),
+        ("lending.view_notice", _failed_notices),
+        ("lending.view_dayclose", _days_to_close),
+    ):
+        if user.has_perm(permission):
+            yield make(user, on)
+
+
+def _list(name: str, query: str) -> str:
+    return f"{reverse(f'admin:lending_{name}_changelist')}?{query}"
+
+
+def _applications(user: Any, on: date) -> Card:
+    waiting = Application.objects.filter(state=State.REFERRED)
+    reviews = waiting.exclude(review_requested_at=None).count()
+    return Card(
+        _("Applications waiting"),
+        count := waiting.count(),
+        _list("application", f"state__exact={State.REFERRED}&o=8"),
+        _("%(count)s ask for a review by a person") % {"count": reviews},
+        "inbox",
+        "warning" if count else "",
+    )
+
+
+def _approvals(user: Any, on: date) -> Card:
+    count = ApprovalRequest.objects.filter(state="PENDING").exclude(maker=user).count()
+    return Card(
+        _("Waiting for you as the second person"),
+        count,
+        _list("approvalrequest", "state__exact=PENDING"),
+        _("asked by others"),
+        "done_all",
+        "warning" if count else "",
+    )
+
+
+def _own_requests(user: Any, on: date) -> Card:
+    count = ApprovalRequest.objects.filter(state="PENDING", maker=user).count()
+    return Card(
+        _("Your requests"),
+        count,
+        _list("approvalrequest", f"state__exact=PENDING&q={user.username}"),
+        _("wait for a second person"),
+        "hourglass_top",
+    )
+
+
+def _suspended(user: Any, on: date) -> Card:
+    count = CreditLine.objects.filter(state=CreditLine.State.SUSPENDED).count()
+    return Card(
+        _("Suspended lines"),
+        count,
+        _list("creditline", "state__exact=SUSPENDED"),
+        _("on hold for any cause"),
+        "block",
+    )
+
+
+def _expiring(user: Any, on: date) -> Card:
+    soon = Collateral.objects.filter(state="PLEDGED", expires_on__lte=on + EXPIRING).count()
+    return Card(
+        _("Collateral running out"),
+        soon,
+        _list("collateral", f"state__exact=PLEDGED&expires_on_to={on + EXPIRING:%Y-%m-%d}"),
+        _("within 30 days"),
+        "event_busy",
+        "warning" if soon else "",
+    )
+
+
+def _failed_notices(user: Any, on: date) -> Card:
+    count = Notice.objects.filter(state=Notice.State.FAILED).count()
+    return Card(
+        _("Messages not delivered"),
+        count,
+        _list("notice", "state__exact=FAILED"),
+        _("could not be sent"),
+        "sms_failed",
+        "danger" if count else "",
+    )
+
+
+def _days_to_close(user: Any, on: date) -> Card:
+    """How far the books are behind the calendar; a demo's books run in their own time."""
+    behind = max(0, (clock.wall().date() - on).days)
+    return Card(
+        _("Books are on"),
+        on.isoformat(),
+        reverse("admin:lending_businessdate_changelist"),
+        _("%(days)s days behind the calendar") % {"days": behind} if behind else _("up to date"),
+        "event_available",
+    )
+
+
+def _figures(glance: portfolio.Glance) -> list[tuple[str, Any, str]]:
+    """Name, figure, and what stands below it."""
+    return [
+        (_("Active lines"), glance.lines, _("limits %(sum)s") % {"sum": money(glance.limits)}),
+        (_("Used on lines"), money(glance.used), percent(_share(glance.used, glance.limits))),
+        (_("Outstanding principal"), money(glance.outstanding), ""),
+        (_("Overdue"), money(glance.overdue), percent(_share(glance.overdue, glance.outstanding))),
+        ("PAR 1", percent(glance.par(1)), _("at least 1 day past due")),
+        ("PAR 30", percent(glance.par(31)), _("more than 30 days past due")),
+        ("PAR 90", percent(glance.par(91)), _("more than 90 days past due")),
+        (
+            _("Approval rate"),
+            percent(glance.approval_rate),
+            _("of %(count)s decided in 30 days") % {"count": glance.decided},
+        ),
+        (_("Collected"), money(glance.collected), _("in 30 days")),
+    ]
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal | None:
+    return part / whole if whole else None
+
+
+def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
+    history = portfolio.history(on)
+    return [
+        _chart(
+            "line",
+            _("Outstanding and overdue"),
+            [formats.date_format(month.on, "YEAR_MONTH_FORMAT") for month in history],
+            [
+                _series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
+                _series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
+            ],
+        ),
+        _outcomes_chart(on),
+        _chart(
+            "bar",
+            _("Principal by days past due"),
+            [name for _low, name in portfolio.BUCKETS][1:],
+            [_series(_("Outstanding principal"), glance.buckets[1:], "#f97316")],
+        ),
+        _industry_chart(),
+    ]
+
+
+def _outcomes_chart(on: date) -> dict[str, Any]:
+    months = portfolio.outcomes(on)
+    words = {"approved": _("approved"), "declined": _("declined"), "waiting": _("waiting")}
+    colours = {"approved": "primary-600", "declined": "#ef4444", "waiting": "#f59e0b"}
+    series = [
+        _series(
+            words[outcome],
+            [sum(counts.get(state, 0) for state in states) for _month, counts in months],
+            colours[outcome],
+        )
+        for outcome, states in OUTCOMES.items()
+    ]
+    labels = [formats.date_format(month, "YEAR_MONTH_FORMAT") for month, _counts in months]
+    return _chart("bar", _("Applications by outcome"), labels, series, stacked=True)
+
+
+def _industry_chart() -> dict[str, Any]:
+    rows = portfolio.industries()
+    shown, rest = rows[:INDUSTRIES_SHOWN], rows[INDUSTRIES_SHOWN:]
+    named = [(row.local_name if row else _("Persons and unknown"), amount) for row, amount in shown]
+    if rest:
+        named.append((_("Others"), sum(amount for _row, amount in rest)))
+    series = [_series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]
+    return _chart("bar", _("Principal by industry"), [name for name, _amount in named], series, lying=True)
+
+
+def _series(name: str, values: Iterable[Any], colour: str) -> dict[str, Any]:
+    shade = colour if colour.startswith("#") else f"var(--color-{colour})"
+    # A picture, not an account: here, and only here, an amount may become a float.
+    points = [float(value) for value in values]
+    return {
+        "label": name,
+        "data": points,
+        "borderColor": shade,
+        "backgroundColor": shade,
+        "displayYAxis": True,
+    }
+
+
+def _chart(
+    kind: str,
+    title: str | Promise,
+    labels: list[str],
+    series: list[dict[str, Any]],
+    *,
+    stacked: bool = False,
+    lying: bool = False,
+) -> dict[str, Any]:
+    axis = {"stacked": stacked, "grid": {"display": False}, "ticks": {"color": "#9ca3af"}}
+    options = {
+        "maintainAspectRatio": False,
+        "animation": False,
+        "indexAxis": "y" if lying else "x",
+        "plugins": {"legend": {"display": len(series) > 1, "align": "end", "labels": {"color": "#9ca3af"}}},
+        "scales": {"x": axis, "y": axis | {"beginAtZero": True}},
+    }
+    return {
+        "kind": kind,
+        "title": title,
+        "data": json.dumps({"labels": labels, "datasets": series}),
+        "options": json.dumps(options),
+        # The same figures for those who do not see the picture.
+        "table": [(label, [one["data"][number] for one in series]) for number, label in enumerate(labels)],
+        "names": [one["label"] for one in series],
+    }

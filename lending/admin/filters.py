@@ -1,0 +1,29 @@
+"""Filters that the lists of the staff admin share."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import DropdownFilter
+
+from lending import clock
+from lending.models import Loan
+
+
+class DaysPastDueFilter(DropdownFilter):
+    """Loans at least so many days past due."""
+
+    title = _("days past due")
+    parameter_name = "past_due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("0", _("not past due")), *[(str(days), f"{days}+") for days in (1, 31, 61, 91)]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Loan]) -> QuerySet[Loan]:
+        if self.value() is None or not str(self.value()).isdigit():
+            return queryset
+        owing, days = queryset.filter(state__in=Loan.OWING), int(self.value())
+        first = clock.today() - timedelta(days=max(days, 1))
+        return owing.filter(oldest_due_on__lte=first) if days else owing.exclude(oldest_due_on__lte=first)

@@ -1,0 +1,167 @@
+"""Events in words: what happened, who did it, and what it changed."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from lending import words
+from lending.admin.parts import Timeline, page_of
+from lending.models import Event
+
+WORDS = {
+    "customer.registered": _("Registered"),
+    "customer.updated": _("Details changed"),
+    "customer.phone_changed": _("Phone number changed"),
+    "customer.language_chosen": _("Language chosen"),
+    "customer.revealed": _("A masked field was looked at"),
+    "customer.blocked": _("Customer blocked"),
+    "customer.unblocked": _("Customer unblocked"),
+    "consent.given": _("Consent given"),
+    "consent.withdrawn": _("Consent withdrawn"),
+    "application.started": _("Application started"),
+    "application.document_added": _("Document handed in"),
+    "application.submitted": _("Application submitted"),
+    "application.referred": _("Application given to an officer"),
+    "application.approved": _("Application approved"),
+    "application.declined": _("Application declined"),
+    "application.review_asked": _("Review by a person asked for"),
+    "application.withdrawn": _("Application withdrawn"),
+    "application.expired": _("Offer ran out"),
+    "application.booked": _("Application booked"),
+    "offer.made": _("Offer made"),
+    "offer.shown": _("Cost sheet shown"),
+    "offer.accepted": _("Offer accepted"),
+    "line.opened": _("Line opened"),
+    "line.suspended": _("Line suspended"),
+    "line.hold_lifted": _("Hold on the line lifted"),
+    "line.limit_cut": _("Limit cut"),
+    "line.limit_restored": _("Limit restored"),
+    "line.limit_raised": _("Limit raised"),
+    "line.temporary_limit": _("Temporary limit given"),
+    "line.closed": _("Line closed"),
+    "purchase.authorised": _("Purchase authorised"),
+    "purchase.captured": _("Purchase captured"),
+    "purchase.voided": _("Purchase voided"),
+    "purchase.expired": _("Authorisation ran out"),
+    "purchase.refunded": _("Purchase refunded"),
+    "loan.booked": _("Loan booked"),
+    "loan.disbursed": _("Loan paid out"),
+    "loan.posted": _("Posted to the loan"),
+    "loan.settled": _("Loan settled"),
+    "loan.reopened": _("Loan open again"),
+    "loan.written_off": _("Loan written off"),
+    "payment.started": _("Payment started"),
+    "payment.paid": _("Payment received"),
+    "payment.failed": _("Payment failed"),
+    "statement.issued": _("Bill issued"),
+    "notice.failed": _("Message could not be delivered"),
+    "collateral.proposed": _("Collateral proposed"),
+    "collateral.verified": _("Collateral verified"),
+    "collateral.pledged": _("Collateral pledged"),
+    "collateral.released": _("Collateral released"),
+    "collateral.enforced": _("Collateral enforced"),
+    "collateral.lapsed": _("Collateral lapsed"),
+    "collateral.revalued": _("Collateral valued again"),
+    "collateral.registered": _("Pledge registered"),
+    "approval.asked": _("Second person asked"),
+    "approval.approved": _("Allowed by a second person"),
+    "approval.rejected": _("Refused by a second person"),
+    "approval.withdrawn": _("Request taken back"),
+    "approval.expired": _("Nobody decided on the request"),
+    "product.drafted": _("Product drafted"),
+    "product.edited": _("Draft of a product changed"),
+    "product.live": _("Product put on sale"),
+    "product.retired": _("Product taken off sale"),
+    "template.revised": _("Message template revised"),
+}
+
+_NAMES = {
+    "amount": _("amount"),
+    "cause": _("cause"),
+    "command": _("command"),
+    "due_on": _("due on"),
+    "ends_on": _("ends on"),
+    "error": _("error"),
+    "field": _("field"),
+    "grade": _("grade"),
+    "kind": _("kind"),
+    "limit": _("limit"),
+    "note": _("note"),
+    "outcome": _("outcome"),
+    "product": _("product"),
+    "purpose": _("purpose"),
+    "reason": _("reason"),
+    "reasons": _("reasons"),
+    "remark": _("remark"),
+    "starts_on": _("starts on"),
+    "step": _("step"),
+    "tenor": _("instalments"),
+    "type": _("type"),
+    "value": _("value"),
+    "version": _("version"),
+}
+# Fingerprints mean nothing to a reader.
+_HIDDEN = {"sheet", "sha256", "text", "key"}
+
+
+@lru_cache
+def _tables() -> dict[str, Any]:
+    return {kind: text for path in settings.EVENT_WORDS for kind, text in import_string(path).items()}
+
+
+def words_of(kind: str) -> str:
+    """What happened in the reader's language; an unknown kind as it is written."""
+    return str(_tables().get(kind) or kind.replace(".", " ").replace("_", " "))
+
+
+def entry(event: Event) -> Timeline:
+    return Timeline(
+        at=event.at,
+        who=str(event.actor) if event.actor_id else gettext("the system"),
+        words=words_of(event.kind),
+        changes=list(changes(event.data)),
+        url=subject_url(event),
+    )
+
+
+def entries(events: Iterable[Event]) -> list[Timeline]:
+    return [entry(event) for event in events]
+
+
+def subject_url(event: Event) -> str:
+    """The page of what the event is about, "" when it has none."""
+    try:
+        model = apps.get_model(event.subject_type)
+    except (LookupError, ValueError):
+        return ""
+    return page_of(model(pk=event.subject_id))
+
+
+def changes(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The figures of an event, each with its name; what was before and after on one line."""
+    before, after = data.get("before"), data.get("after")
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(after):
+            if before.get(name) != after[name]:
+                yield _name(name), f"{_text(name, before.get(name))} → {_text(name, after[name])}"
+    elif after is not None:
+        yield gettext("change"), f"{_text('', before)} → {_text('', after)}"
+    for name, value in data.items():
+        if name not in _HIDDEN | {"before", "after"} and value not in (None, "", []):
+            yield _name(name), _text(name, value)
+
+
+def _name(name: str) -> str:
+    return str(_NAMES.get(name, name.replace("_", " ")))
+
+
+def _text(name: str, value: Any) -> str:
+    if name == "reasons":
+        return "; ".join(words.reason(code) for code in value)
+    return "–" if value in (None, "") else str(value)
