@@ -1,6 +1,7 @@
 """One instalment inside the fold: whole minor units, changed in place."""
 
 from datetime import date
+from typing import Any
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
 from lending.engine.money import from_minor, from_minors
@@ -114,11 +115,7 @@ class Instalment:
 
     def state(self, number: int, places: int) -> InstalmentState:
         amounts = from_minors((*self.due, *self.paid, *self.waived[1:], *self.written), places)
-        return InstalmentState(
-            number,
-            self.due_on,
-            *amounts,
-            None if self.left else self.paid_on,
-            self.kind == DOWN_PAYMENT,
-            from_minor(self.late, places),
-        )
+        late = from_minor(self.late, places)
+        paid_on = None if self.left else self.paid_on
+        fields: list[Any] = [number, self.due_on, *amounts, paid_on, self.kind == DOWN_PAYMENT, late]
+        return InstalmentState(*fields)
