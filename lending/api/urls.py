@@ -1,0 +1,11 @@
+from rest_framework.routers import SimpleRouter
+
+from lending.api import views
+
+router = SimpleRouter()
+router.register("customers", views.Customers, basename="customer")
+router.register("applications", views.Applications, basename="application")
+router.register("lines", views.Lines, basename="line")
+router.register("purchases", views.Purchases, basename="purchase")
+
+urlpatterns = router.urls

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from risk.api.views import Events
+
+urlpatterns = [path("events/", Events.as_view(), name="events")]
