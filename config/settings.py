@@ -249,6 +249,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "ENUM_NAME_OVERRIDES": {
+        "CustomerKind": "lending.models.customer.CustomerKind",
+        "EventKind": "risk.models.events.EventKind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "lending.api.schema.add_problems",
@@ -280,6 +284,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = env.number("CELERY_TASK_TIME_LIMIT", 1800)
 CELERY_TASK_SOFT_TIME_LIMIT = CELERY_TASK_TIME_LIMIT - 60
+
+# Triggers come with the migrations that declare them; only a database built without migrations needs them apart.
+PGTRIGGER_INSTALL_ON_MIGRATE = env.flag("PGTRIGGER_INSTALL_ON_MIGRATE")
 
 # --- logs -------------------------------------------------------------------------------------------------
 
