@@ -308,7 +308,7 @@ REASON_TEXTS = "risk.reasons.reason_text"
 # The codes an officer may decline with: a function that returns pairs of code and words.
 REASON_CHOICES = ""
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
-NOTICE_SCREENS: list[str] = []
+NOTICE_SCREENS = ["dunning.services.gate.screen_notices"]
 CLOSE_STEPS = schedule.CLOSE_STEPS
 
 # --- the staff admin ----------------------------------------------------------------------------------------

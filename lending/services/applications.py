@@ -8,14 +8,17 @@ from typing import Any
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import events, words
 from lending.errors import Refused
 from lending.models import Application, Customer, Document, Product, User
 from lending.services import checks, notices, offers
 
 State = Application.State
+# Put into words when the message is, in the customer's language.
+reason_in_words = lazy(words.reason, str)
 APPROVE, REFER, DECLINE = "APPROVE", "REFER", "DECLINE"
 
 
@@ -145,8 +148,8 @@ def _approve(
     application.approve()
     application.save()
     events.record("application.approved", application, by=by, at=at, amount=amount, grade=application.grade)
-    offers.make(application, by=by, at=at, on=on)
-    _tell(application, "application_approved", at, amount=amount)
+    offer = offers.make(application, by=by, at=at, on=on)
+    _tell(application, "application_approved", at, amount=amount, expires_on=offer.expires_on)
 
 
 def _refer(application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date) -> None:
@@ -173,7 +176,11 @@ def _tell(application: Application, template: str, at: datetime, **context: Any)
     notices.queue(
         customer=application.customer,
         template=template,
-        context={"application": str(application), "reasons": application.reasons, **context},
+        context={
+            "amount": application.amount,
+            "reasons": [reason_in_words(code) for code in application.reasons],
+            **context,
+        },
         key=f"{template}:{application.pk}:{at:%Y%m%d%H%M%S}",
         at=at,
     )

@@ -1,0 +1,243 @@
+"""From the wish to the contract: what may be asked, decided, offered and accepted."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django_fsm import TransitionNotAllowed
+
+from lending.errors import Refused
+from lending.models import Application, Customer, Event, Notice, Offer, Product, RuleParameter
+from lending.services import applications, customers, offers
+
+from .conftest import MONDAY
+
+D = Decimal
+Make = Callable[..., Customer]
+
+
+@pytest.fixture
+def apply(product: Callable[[str], Product], at: datetime, make_customer: Make) -> Callable[..., Application]:
+    def make(
+        amount: str = "5000",
+        code: str = "pay-later",
+        tenor: int | None = None,
+        customer: Customer | None = None,
+    ) -> Application:
+        chosen = product(code)
+        customer = customer or make_customer(kind=chosen.audience)
+        application = applications.start(
+            customer_id=customer.pk, product_id=chosen.pk, amount=D(amount), tenor=tenor, by=None, at=at
+        )
+        return applications.submit(application_id=application.pk, by=None, at=at)
+
+    return make
+
+
+def decide(application: Application, outcome: str, at: datetime, **values: object) -> Application:
+    return applications.decide(
+        application_id=application.pk, outcome=outcome, by=None, at=at, on=MONDAY, **values
+    )
+
+
+def test_approved_offered_accepted_opens_a_line(apply: Callable[..., Application], at: datetime) -> None:
+    application = decide(apply(), "APPROVE", at, amount=D("3000"), grade="B")
+    offer = Offer.objects.get(application=application)
+    assert (application.state, offer.amount) == ("OFFERED", D("3000.00"))
+    assert offer.sheet_sha256 == offers.fingerprint(offer.sheet)
+    offers.show(offer_id=offer.pk, by=None, at=at)
+    booked = offers.accept(offer_id=offer.pk, by=None, at=at + timedelta(seconds=30), on=MONDAY)
+    again = offers.accept(offer_id=offer.pk, by=None, at=at + timedelta(seconds=40), on=MONDAY)
+    assert (booked.state, booked.line.base_limit, again.line.pk) == ("BOOKED", D("3000.00"), booked.line.pk)
+    booked.customer.refresh_from_db()
+    assert booked.customer.state == "ACTIVE"
+    kinds = set(Event.objects.filter(customer=booked.customer).values_list("kind", flat=True))
+    assert {"application.submitted", "application.approved", "offer.accepted", "line.opened"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("code", "tenor", "amount"),
+    [
+        ("cash-loan", 12, "12000"),
+        ("working-capital", 6, "60000"),
+        ("supplier-advance", 2, "20000"),  # a bullet: one row at the end
+    ],
+)
+def test_a_loan_is_paid_out_on_acceptance(
+    apply: Callable[..., Application], at: datetime, code: str, tenor: int, amount: str
+) -> None:
+    application = decide(apply(amount, code, tenor), "APPROVE", at)
+    offer = application.offers.get()
+    offers.show(offer_id=offer.pk, by=None, at=at)
+    booked = offers.accept(offer_id=offer.pk, by=None, at=at + timedelta(seconds=30), on=MONDAY)
+    loan = booked.loan
+    assert (loan.state, loan.principal, loan.instalments.count()) == (
+        "ACTIVE",
+        D(amount),
+        1 if code == "supplier-advance" else tenor,
+    )
+    assert [str(row["total"]) for row in offer.sheet["plans"][0]["rows"]] == [
+        str(row.total) for row in loan.instalments.all()
+    ]
+
+
+def test_a_decline_needs_reasons_and_can_be_reviewed_once(
+    apply: Callable[..., Application], at: datetime
+) -> None:
+    application = apply()
+    with pytest.raises(Refused, match="at least one reason"):
+        decide(application, "DECLINE", at)
+    declined = decide(application, "DECLINE", at, reasons=["return_share", "tenure"])
+    assert declined.reasons == ["return_share", "tenure"]
+    assert applications.ask_review(application_id=application.pk, by=None, at=at).state == "REFERRED"
+    decide(application, "DECLINE", at, reasons=["return_share"])
+    with pytest.raises(Refused, match="looked at"):
+        applications.ask_review(application_id=application.pk, by=None, at=at)
+    assert Notice.objects.filter(template__code="application_declined").exists()
+
+
+def test_a_second_application_waits_for_the_first(
+    apply: Callable[..., Application], make_customer: Make, at: datetime
+) -> None:
+    customer = make_customer()
+    first = apply(customer=customer)
+    with pytest.raises(Refused, match="open application"):
+        apply(customer=customer)
+    applications.withdraw(application_id=first.pk, by=None, at=at)
+    assert apply(customer=customer).state == "SUBMITTED"
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "tenor", "field"),
+    [
+        ("0", "pay-later", None, "amount"),
+        ("-100", "pay-later", None, "amount"),
+        ("1000.001", "pay-later", None, "amount"),
+        ("499.99", "pay-later", None, "amount"),
+        ("200000.01", "pay-later", None, "amount"),
+        ("5000", "cash-loan", 5, "tenor"),
+        ("5000", "cash-loan", None, "tenor"),
+    ],
+)
+def test_what_cannot_be_asked(
+    apply: Callable[..., Application], amount: str, code: str, tenor: int | None, field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        apply(amount, code, tenor)
+    assert refused.value.field == field
+    assert not Application.objects.exists()
+
+
+def test_a_product_for_companies_is_not_for_people(
+    apply: Callable[..., Application], make_customer: Make
+) -> None:
+    with pytest.raises(Refused, match="kind of customer"):
+        apply("60000", "working-capital", 6, make_customer(kind="PERSON"))
+
+
+def test_an_approval_is_never_for_more(apply: Callable[..., Application], at: datetime) -> None:
+    with pytest.raises(Refused, match="at most"):
+        decide(apply(), "APPROVE", at, amount=D("5000.01"))
+
+
+def test_nothing_above_the_legal_cost_is_offered(apply: Callable[..., Application], at: datetime) -> None:
+    RuleParameter.objects.filter(code="ALL_IN_COST_CAP").update(value="0.10")
+    application = apply()
+    with pytest.raises(Refused, match="legal cap"):
+        decide(application, "APPROVE", at)
+    application.refresh_from_db()
+    assert application.state == "SUBMITTED"
+
+
+@pytest.mark.parametrize(
+    ("day", "seconds", "accepted"),
+    [
+        (date(2026, 7, 31), 0, True),
+        (date(2026, 8, 1), 4, False),
+        (date(2026, 8, 1), 5, True),
+    ],
+)
+def test_the_sheet_must_be_read_once_the_rule_is_in_force(
+    apply: Callable[..., Application], at: datetime, day: date, seconds: int, accepted: bool
+) -> None:
+    application = apply()
+    shown = at.replace(month=day.month, day=day.day)
+    applications.decide(application_id=application.pk, outcome="APPROVE", by=None, at=shown, on=day)
+    offer = application.offers.get()
+    offers.show(offer_id=offer.pk, by=None, at=shown)
+    moment = shown + timedelta(seconds=seconds)
+    if accepted:
+        assert offers.accept(offer_id=offer.pk, by=None, at=moment, on=day).state == "BOOKED"
+    else:
+        with pytest.raises(Refused, match="take a moment"):
+            offers.accept(offer_id=offer.pk, by=None, at=moment, on=day)
+
+
+def test_an_offer_that_was_never_shown_cannot_be_accepted(
+    apply: Callable[..., Application], at: datetime
+) -> None:
+    offer = decide(apply(), "APPROVE", at).offers.get()
+    with pytest.raises(Refused, match="take a moment"):
+        offers.accept(offer_id=offer.pk, by=None, at=at, on=MONDAY)
+
+
+def test_an_offer_runs_out(
+    apply: Callable[..., Application], at: datetime, run_to: Callable[[date], datetime]
+) -> None:
+    application = decide(apply(), "APPROVE", at)
+    later = run_to(MONDAY + timedelta(days=16))
+    application.refresh_from_db()
+    assert application.state == "EXPIRED"
+    with pytest.raises(Refused, match="no longer open"):
+        offers.accept(offer_id=application.offers.get().pk, by=None, at=later, on=later.date())
+
+
+def test_a_decision_is_made_once(apply: Callable[..., Application], at: datetime) -> None:
+    application = apply()
+    decide(application, "APPROVE", at)
+    with pytest.raises(TransitionNotAllowed):
+        decide(application, "DECLINE", at, reasons=["x"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "good"),
+    [
+        ("PERSON", "11010519491231002X", True),
+        ("PERSON", "110105194912310021", False),
+        ("COMPANY", "91110000600037341L", True),
+        ("COMPANY", "911100006000373410", False),
+    ],
+)
+def test_check_digits(make_customer: Make, kind: str, number: str, good: bool) -> None:
+    if good:
+        customer = make_customer(kind=kind, id_number=number)
+        customer.refresh_from_db()
+        assert customer.id_number == number
+        assert customer.masked_id_number == number[:4] + "*" * 10 + number[-4:]
+    else:
+        with pytest.raises(Refused) as refused:
+            make_customer(kind=kind, id_number=number)
+        assert refused.value.field == "id_number"
+
+
+def test_secrets_are_encrypted_and_a_look_is_recorded(
+    make_customer: Make, at: datetime, staff: Callable, django_db_blocker: object
+) -> None:
+    from django.db import connection
+
+    customer = make_customer(id_number="11010519491231002X", phone="13812345678")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id_number, phone FROM lending_customer WHERE id = %s", [customer.pk])
+        stored = cursor.fetchone()
+    assert "19491231" not in stored[0] and "1381234" not in stored[1]
+    officer = staff("officer")
+    assert customers.reveal(customer_id=customer.pk, field="phone", by=officer, at=at) == "13812345678"
+    seen = Event.objects.get(kind="customer.revealed")
+    assert (seen.actor, seen.data) == (officer, {"field": "phone"})
+
+
+def test_the_same_person_is_known(make_customer: Make) -> None:
+    make_customer(id_number="11010519491231002X")
+    with pytest.raises(Refused, match="known already"):
+        make_customer(id_number="11010519491231002x")
