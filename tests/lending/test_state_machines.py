@@ -22,7 +22,6 @@ from lending.models import (
     User,
 )
 
-NOW = None
 
 # model -> transition -> (arguments, {source: target})
 MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str]]]] = {
@@ -37,11 +36,11 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
         "retire": ({}, {"LIVE": "RETIRED"}),
     },
     Application: {
-        "submit": ({"at": NOW}, {"DRAFT": "SUBMITTED"}),
+        "submit": ({"at": None}, {"DRAFT": "SUBMITTED"}),
         "refer": ({}, {"SUBMITTED": "REFERRED"}),
         "approve": ({}, {"SUBMITTED": "APPROVED", "REFERRED": "APPROVED"}),
         "decline": ({}, {"SUBMITTED": "DECLINED", "REFERRED": "DECLINED"}),
-        "ask_review": ({"at": NOW}, {"DECLINED": "REFERRED"}),
+        "ask_review": ({"at": None}, {"DECLINED": "REFERRED"}),
         "offer": ({}, {"APPROVED": "OFFERED"}),
         "accept": ({}, {"OFFERED": "ACCEPTED"}),
         "book": ({}, {"ACCEPTED": "BOOKED"}),

@@ -1,0 +1,172 @@
+"""Two connections at once: whatever the order, money moves once and limits hold."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from lending import reference
+from lending.errors import Refused
+from lending.models import BusinessDate, CreditLine, DayClose, Loan, Product, Transaction
+from lending.selectors.ledger import tie_out
+from lending.services import close, customers, lines, loans, purchases
+
+from .conftest import MONDAY, moment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+D = Decimal
+AT = moment(MONDAY)
+
+
+@pytest.fixture
+def line(transactional_db: None) -> CreditLine:
+    reference.install()
+    close.open_books(on=MONDAY)
+    reference.starter_products()
+    customer = customers.register(kind="PERSON", name="韩梅梅", registered_on=MONDAY, by=None, at=AT)
+    product = Product.objects.get(code="pay-later")
+    return lines.open_line(
+        customer_id=customer.pk, product_id=product.pk, limit=D("1000"), by=None, at=AT, on=MONDAY
+    )
+
+
+@pytest.fixture
+def together() -> Iterator[Callable[..., list[Any]]]:
+    """Run the calls at the same moment, each on a connection of its own; refusals come back as values."""
+
+    def run(*calls: Callable[[], Any]) -> list[Any]:
+        gate = threading.Barrier(len(calls))
+
+        def one(call: Callable[[], Any]) -> Any:
+            gate.wait()
+            try:
+                return call()
+            except Refused as refused:
+                return refused
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(one, calls))
+
+    yield run
+
+
+def authorise(line: CreditLine, ref: str, amount: str = "600") -> Any:
+    return purchases.authorise(
+        line_id=line.pk, order_ref=ref, amount=D(amount), tenor=3, by=None, at=AT, on=MONDAY
+    )
+
+
+def bought(line: CreditLine, amount: str = "600") -> Loan:
+    purchase = authorise(line, "o-1", amount)
+    loan = purchases.capture(purchase_id=purchase.pk, by=None, at=AT, on=MONDAY).loan
+    assert loan
+    return loan
+
+
+def test_two_purchases_cannot_share_what_is_free(line: CreditLine, together: Callable[..., list]) -> None:
+    results = together(lambda: authorise(line, "a"), lambda: authorise(line, "b"))
+    assert sorted(isinstance(result, Refused) for result in results) == [False, True]
+    line.refresh_from_db()
+    assert line.held == D("600.00")
+
+
+def test_the_same_order_twice_at_once_holds_once(line: CreditLine, together: Callable[..., list]) -> None:
+    first, second = together(lambda: authorise(line, "a"), lambda: authorise(line, "a"))
+    line.refresh_from_db()
+    assert (first.pk == second.pk, line.held) == (True, D("600.00"))
+
+
+def test_a_capture_twice_at_once_makes_one_loan(line: CreditLine, together: Callable[..., list]) -> None:
+    purchase = authorise(line, "a")
+    act = lambda: purchases.capture(purchase_id=purchase.pk, by=None, at=AT, on=MONDAY)  # noqa: E731
+    first, second = together(act, act)
+    line.refresh_from_db()
+    assert (first.loan_id == second.loan_id, Loan.objects.count(), line.used, line.held) == (
+        True,
+        1,
+        D("600.00"),
+        D("0.00"),
+    )
+
+
+def test_the_same_payment_twice_at_once_posts_once(line: CreditLine, together: Callable[..., list]) -> None:
+    bought(line)
+    act = lambda: loans.pay(  # noqa: E731
+        customer_id=line.customer_id, amount=D("203"), key="p", by=None, at=AT, on=MONDAY
+    )
+    first, second = together(act, act)
+    assert [row.pk for row in first] == [row.pk for row in second]
+    assert Transaction.objects.filter(type="REPAYMENT").count() == 1
+
+
+def test_many_payments_and_purchases_at_once_keep_the_books(
+    line: CreditLine, together: Callable[..., list]
+) -> None:
+    loan = bought(line, "300")
+
+    def pay(number: int) -> Any:
+        return loans.repay(loan_id=loan.pk, amount=D("10.01"), key=f"p{number}", by=None, at=AT, on=MONDAY)
+
+    def buy(number: int) -> Any:
+        purchase = authorise(line, f"b{number}", "50")
+        return purchases.capture(purchase_id=purchase.pk, by=None, at=AT, on=MONDAY)
+
+    calls = [lambda n=n: pay(n) for n in range(4)] + [lambda n=n: buy(n) for n in range(4)]
+    results = together(*calls)
+    assert not [result for result in results if isinstance(result, Refused)]
+    line.refresh_from_db()
+    owed = sum((row.principal for row in Loan.objects.all()), D(0))
+    assert (line.used, line.held) == (owed, D("0.00"))
+    assert [row.difference for row in tie_out()] == [0] * 5
+
+
+def test_a_day_closed_twice_at_once_is_closed_once(line: CreditLine, together: Callable[..., list]) -> None:
+    loan = bought(line)
+    for _day in range(9):
+        close.close_day(at=moment(BusinessDate.current()))
+    day = BusinessDate.current()
+    act = lambda: close.close_day(at=moment(day))  # noqa: E731
+    together(act, act)
+    loan.refresh_from_db()
+    assert loan.fee_earned == D("3.00")
+    assert DayClose.objects.filter(date=day).count() == len(set(_steps()))
+    assert (BusinessDate.current() - day).days in (1, 2)
+
+
+def _steps() -> list[str]:
+    from django.conf import settings
+
+    return settings.CLOSE_STEPS
+
+
+def test_a_close_that_dies_between_two_steps_goes_on_where_it_stood(line: CreditLine, settings: Any) -> None:
+    loan = bought(line)
+    for _day in range(8):
+        close.close_day(at=moment(BusinessDate.current()))
+    day, steps = BusinessDate.current(), list(settings.CLOSE_STEPS)
+    settings.CLOSE_STEPS = [*steps, "tests.lending.test_races.power_cut"]
+    with pytest.raises(PowerCut):
+        close.close_day(at=moment(day))
+    loan.refresh_from_db()
+    assert (BusinessDate.current(), loan.fee_earned) == (day, D("3.00"))
+    settings.CLOSE_STEPS = steps
+    close.close_day(at=moment(day))
+    loan.refresh_from_db()
+    assert (BusinessDate.current() - day).days == 1
+    assert loan.fee_earned == D("3.00")
+    assert [row.difference for row in tie_out()] == [0] * 5
+
+
+class PowerCut(Exception):
+    pass
+
+
+def power_cut(*, on: Any, at: datetime) -> int:
+    raise PowerCut
