@@ -10,6 +10,8 @@ class LendingConfig(AppConfig):
     verbose_name = _("Lending")
 
     def ready(self) -> None:
+        from lending.services import commands  # noqa: F401  (registers what needs a second person)
+
         post_migrate.connect(_install_reference, sender=self)
         post_migrate.connect(_install_roles)
 

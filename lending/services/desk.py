@@ -11,7 +11,6 @@ from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, CreditLine, Loan, Transaction, User
 from lending.selectors import rules
 from lending.services import applications, approvals, checks
-from lending.services import commands as _commands  # noqa: F401  (registers the commands asked for here)
 
 
 @transaction.atomic

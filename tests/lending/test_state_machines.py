@@ -22,7 +22,6 @@ from lending.models import (
     User,
 )
 
-
 # model -> transition -> (arguments, {source: target})
 MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str]]]] = {
     Customer: {
