@@ -5,7 +5,7 @@ from config.health import healthz
 
 urlpatterns = [
     path("healthz", healthz),
-    path("staff/", admin.site.urls),
+    path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", include("config.api")),
     path("", include("lending.urls")),
