@@ -201,7 +201,7 @@ def _raise_if_ended(processes: list[Process]) -> None:
 def _welcome(address: Address) -> None:
     say(f"""
   Customers   {address}/
-  Staff       {address}/staff/
+  Staff       {address}/admin/
   API         {address}/api/docs/
 
   Logs        {LOCAL / "logs"}
