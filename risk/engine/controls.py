@@ -8,7 +8,7 @@ After a release it cools down: facts up to the day it tripped may not trip it ag
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 RETURN_SHARE = "RETURN_SHARE"
@@ -23,12 +23,17 @@ STILL_TRIPPED = "STILL_TRIPPED"
 RELEASED = "RELEASED"
 COOLING = "COOLING"
 BASELINE_DAYS = 90
+BASELINE_MINIMUM = 28
 ZERO = Decimal(0)
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
 class DaySums:
-    """One customer's day: counts, and amounts in the currency's unit. `risky_amount` is what can be turned into cash."""
+    """One customer's day: counts, and amounts in the currency's unit.
+
+    `risky_amount` is the part of the orders that is easily turned into cash (gift cards, gold, phones).
+    """
 
     day: date
     orders: int = 0
@@ -41,7 +46,11 @@ class DaySums:
 
 @dataclass(frozen=True)
 class ControlSpec:
-    """`minimum_count` orders in the window are needed before anything trips. `cut_share` of the limit goes on CUT."""
+    """What to watch, and what to do. Nothing trips on fewer than `minimum_count` orders in the window.
+
+    `trip` and `release` are in the unit of the figure: a share, a multiple of the usual spend, or a
+    count. `usual_floor` is the least that counts as usual spend. On CUT, `cut_share` of the limit goes.
+    """
 
     code: str
     kind: str
@@ -52,6 +61,7 @@ class ControlSpec:
     action: str = ALERT
     cut_share: Decimal = ZERO
     cooldown_days: int = 30
+    usual_floor: Decimal = ZERO
 
     def __post_init__(self) -> None:
         if self.kind not in FIGURES:
@@ -76,99 +86,121 @@ class State:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`figure` is None when there is too little to judge; `explanation` holds what a person needs to check it."""
+    """`figure` is None when there is nothing to judge; `explanation` holds what a person needs to check it."""
 
     state: str
     figure: Decimal | None
     explanation: Mapping[str, Any]
 
 
-def evaluate(control: ControlSpec, days: Sequence[DaySums], today: date, state: State) -> Verdict:
-    """Judges one control on the days up to and including `today`.
+def evaluate(
+    control: ControlSpec, days: Sequence[DaySums], today: date, state: State, known_since: date | None = None
+) -> Verdict:
+    """Judges one control on the days up to and including `today`; `known_since` is the customer's first day.
 
-    An active control stays active while it cannot be judged: silence is no proof of health
-    until the window has emptied, then it is released.
+    An active control is released when its figure falls below the release level, however few orders
+    are left: what tripped it counts until it has left the window.
     """
-    figure, explanation = measure(control, days, today)
-    told = {**explanation, "kind": control.kind, "trip": control.trip, "release": control.release}
+    seen = _measure(control, days, days, today, known_since)
+    told = {**seen.told, "kind": control.kind, "trip": control.trip, "release": control.release}
     if state.active:
-        over = figure is not None and figure >= control.release
-        return Verdict(STILL_TRIPPED if over else RELEASED, figure, told)
-    if figure is None or figure < control.trip:
-        return Verdict(CLEAR, figure, told)
-    if not _cooling(control, today, state):
-        return Verdict(TRIPPED, figure, told)
-    fresh = [d for d in days if state.tripped_on is not None and d.day > state.tripped_on]
-    again, _ = measure(control, fresh, today, baseline=days)
-    if again is not None and again >= control.trip:
-        return Verdict(TRIPPED, again, {**told, "since": state.tripped_on})
-    return Verdict(COOLING, figure, told)
+        over = seen.figure is not None and seen.figure >= control.release
+        return Verdict(STILL_TRIPPED if over else RELEASED, seen.figure, told)
+    if not seen.trips(control):
+        return Verdict(CLEAR, seen.figure, told)
+    tripped_on = state.tripped_on
+    if tripped_on is None or today >= tripped_on + timedelta(days=control.cooldown_days):
+        return Verdict(TRIPPED, seen.figure, told)
+    fresh = _measure(control, [d for d in days if d.day > tripped_on], days, today, known_since)
+    if fresh.trips(control):
+        return Verdict(TRIPPED, fresh.figure, {**told, **fresh.told, "after": tripped_on})
+    return Verdict(
+        COOLING, seen.figure, {**told, "cools_until": tripped_on + timedelta(days=control.cooldown_days)}
+    )
 
 
-def measure(
-    control: ControlSpec, days: Sequence[DaySums], today: date, baseline: Sequence[DaySums] | None = None
-) -> tuple[Decimal | None, dict[str, Any]]:
-    """The figure of a control and what it was made from; None when the window holds too few orders."""
+@dataclass(frozen=True)
+class _Seen:
+    figure: Decimal | None
+    enough: bool
+    told: dict[str, Any]
+
+    def trips(self, control: ControlSpec) -> bool:
+        return self.enough and self.figure is not None and self.figure >= control.trip
+
+
+@dataclass(frozen=True)
+class _Window:
+    control: ControlSpec
+    days: Sequence[DaySums]
+    history: Sequence[DaySums]
+    since: date
+    known_since: date | None
+
+    def sum(self, field: str) -> Decimal:
+        return sum((Decimal(getattr(d, field)) for d in self.days), ZERO)
+
+
+def _measure(
+    control: ControlSpec,
+    days: Sequence[DaySums],
+    history: Sequence[DaySums],
+    today: date,
+    known_since: date | None,
+) -> _Seen:
+    """The figure on `days`, with `history` for what is usual."""
     since = today - timedelta(days=control.window_days - 1)
-    window = [d for d in days if since <= d.day <= today]
-    orders = sum(d.orders for d in window)
-    told: dict[str, Any] = {"from": since, "to": today, "orders": orders}
-    earlier = _baseline(days if baseline is None else baseline, since)
-    figure, parts = FIGURES[control.kind](window, earlier, control.window_days)
-    enough = orders >= control.minimum_count
-    return (figure if enough else None), {**told, **parts, "enough": enough}
+    window = _Window(control, [d for d in days if since <= d.day <= today], history, since, known_since)
+    figure, parts = FIGURES[control.kind](window)
+    orders = int(window.sum("orders"))
+    told = {"from": since, "to": today, "orders": orders, "minimum_count": control.minimum_count, **parts}
+    return _Seen(figure, orders >= control.minimum_count, told)
 
 
 Figure = tuple[Decimal | None, dict[str, Any]]
 
 
-def _return_share(window: Sequence[DaySums], _: Sequence[DaySums], __: int) -> Figure:
-    ordered = sum((d.order_amount for d in window), ZERO)
-    returned = sum((d.return_amount for d in window), ZERO)
-    return _ratio(returned, ordered), {"ordered": ordered, "returned": returned}
+def _share_of_orders(field: str) -> Callable[[_Window], Figure]:
+    def figure(window: _Window) -> Figure:
+        part, ordered = window.sum(field), window.sum("order_amount")
+        return _ratio(part, ordered), {"ordered": ordered, field: part}
+
+    return figure
 
 
-def _spending_surge(window: Sequence[DaySums], earlier: Sequence[DaySums], window_days: int) -> Figure:
-    """Spend in the window over what a window of that length usually brings."""
-    spend = sum((d.order_amount for d in window), ZERO)
-    before = sum((d.order_amount for d in earlier), ZERO)
-    usual = (before * window_days / BASELINE_DAYS).quantize(Decimal("0.01"))
-    return _ratio(spend, usual), {"spend": spend, "usual": usual}
+def _count(field: str) -> Callable[[_Window], Figure]:
+    def figure(window: _Window) -> Figure:
+        return window.sum(field), {field: window.sum(field)}
+
+    return figure
 
 
-def _velocity(window: Sequence[DaySums], _: Sequence[DaySums], __: int) -> Figure:
-    return Decimal(sum(d.orders for d in window)), {}
+def _surge(window: _Window) -> Figure:
+    """Spend in the window over what a window of that length usually brings, from the 90 days before it."""
+    spend, usual = window.sum("order_amount"), _usual(window)
+    return (None if usual is None else _ratio(spend, usual)), {"spend": spend, "usual": usual}
 
 
-def _address_churn(window: Sequence[DaySums], _: Sequence[DaySums], __: int) -> Figure:
-    return Decimal(sum(d.new_addresses for d in window)), {}
-
-
-def _cash_out(window: Sequence[DaySums], _: Sequence[DaySums], __: int) -> Figure:
-    ordered = sum((d.order_amount for d in window), ZERO)
-    risky = sum((d.risky_amount for d in window), ZERO)
-    return _ratio(risky, ordered), {"ordered": ordered, "risky": risky}
-
-
-FIGURES: Mapping[str, Callable[[Sequence[DaySums], Sequence[DaySums], int], Figure]] = {
-    RETURN_SHARE: _return_share,
-    SPENDING_SURGE: _spending_surge,
-    VELOCITY: _velocity,
-    ADDRESS_CHURN: _address_churn,
-    CASH_OUT: _cash_out,
-}
+def _usual(window: _Window) -> Decimal | None:
+    """Usual spend of a window, to the cent; None for a customer known for less than four weeks before it."""
+    known = BASELINE_DAYS if window.known_since is None else (window.since - window.known_since).days
+    length = min(BASELINE_DAYS, known)
+    if length < BASELINE_MINIMUM:
+        return None
+    first = window.since - timedelta(days=length)
+    spent = sum((d.order_amount for d in window.history if first <= d.day < window.since), ZERO)
+    usual = (spent * window.control.window_days / length).quantize(CENT, ROUND_HALF_UP)
+    return max(usual, window.control.usual_floor)
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal | None:
-    return (part / whole).quantize(Decimal("0.0001")) if whole > 0 else None
+    return (part / whole).quantize(Decimal("0.0001"), ROUND_HALF_UP) if whole > 0 else None
 
 
-def _baseline(days: Sequence[DaySums], before: date) -> list[DaySums]:
-    since = before - timedelta(days=BASELINE_DAYS)
-    return [d for d in days if since <= d.day < before]
-
-
-def _cooling(control: ControlSpec, today: date, state: State) -> bool:
-    if state.tripped_on is None:
-        return False
-    return today < state.tripped_on + timedelta(days=control.cooldown_days)
+FIGURES: Mapping[str, Callable[[_Window], Figure]] = {
+    RETURN_SHARE: _share_of_orders("return_amount"),
+    SPENDING_SURGE: _surge,
+    VELOCITY: _count("orders"),
+    ADDRESS_CHURN: _count("new_addresses"),
+    CASH_OUT: _share_of_orders("risky_amount"),
+}

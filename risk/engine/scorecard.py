@@ -238,7 +238,9 @@ def category_of(value: Any) -> str | None:
 
 def _scaled(feature: Feature, slope: float) -> Feature:
     bins = tuple(replace(b, log_odds=slope * b.log_odds) for b in feature.bins)
-    return replace(feature, bins=bins, missing=replace(feature.missing, log_odds=slope * feature.missing.log_odds))
+    return replace(
+        feature, bins=bins, missing=replace(feature.missing, log_odds=slope * feature.missing.log_odds)
+    )
 
 
 def _bin(raw: dict[str, Any]) -> Bin:

@@ -178,7 +178,10 @@ def _bounds(known: np.ndarray, max_bins: int) -> list[float]:
         cut_at = np.unique(np.quantile(known, np.arange(1, max_bins) / max_bins, method="lower"))
         cut_at = cut_at[cut_at < distinct[-1]]
     above = distinct[np.searchsorted(distinct, cut_at, side="right")]
-    return [float(m) if low <= m < high else float(low) for low, high, m in zip(cut_at, above, (cut_at + above) / 2)]
+    return [
+        float(m) if low <= m < high else float(low)
+        for low, high, m in zip(cut_at, above, (cut_at + above) / 2, strict=True)
+    ]
 
 
 def _folds(codes: np.ndarray, y: np.ndarray, groups: Sequence[Any] | None, seed: int) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ Rules follow GB/T 45251-2025 and the collection guideline of the China Banking A
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ DEBTOR, CONTACT, THIRD_PARTY = "DEBTOR", "CONTACT", "THIRD_PARTY"
 PARTIES = (DEBTOR, CONTACT, THIRD_PARTY)
 SERVICE, REMINDER, COLLECTION, LEGAL = "SERVICE", "REMINDER", "COLLECTION", "LEGAL"
 PURPOSES = (SERVICE, REMINDER, COLLECTION, LEGAL)
+NUMBER_DEAD, NO_ANSWER, DECEASED, INCAPABLE = "NUMBER_DEAD", "NO_ANSWER", "DECEASED", "INCAPABLE"
+LOST_PROOFS = (NUMBER_DEAD, NO_ANSWER, DECEASED, INCAPABLE)
 
 UNKNOWN_CONTACT = "UNKNOWN_CONTACT"
 MISSING_RULE = "MISSING_RULE"
@@ -53,18 +55,18 @@ class Contact:
 class Debtor:
     """What is known of the debtor. `consents` maps a channel to yes or no; an absent channel is unknown.
 
-    `stopped_channels` are those the reached party asked us to stop; `stopped_numbers` likewise.
-    Amounts are in the currency's unit: `overdue_amount` of which `disputed_amount`, and
-    `capped_amount`, the most the law lets us claim (None: unknown).
-    `lost_proof` says why contacts may be asked: the debtor is lost, dead or without capacity.
+    `stop_channels` are the debtor's own stop requests; `stop_numbers` those of anybody reached.
+    Amounts are in the currency's unit: `overdue_amount`, of which `disputed_amount` is in dispute
+    (None or zero with an open dispute: all of it), and `capped_amount`, the most the law lets us
+    claim (None: unknown). `lost_proof` is one of LOST_PROOFS, see `lost_proof`.
     """
 
     timezone: str | None
     consents: Mapping[str, bool] = field(default_factory=dict)
-    stopped_channels: frozenset[str] = frozenset()
-    stopped_numbers: frozenset[str] = frozenset()
+    stop_channels: frozenset[str] = frozenset()
+    stop_numbers: frozenset[str] = frozenset()
     open_dispute: bool = False
-    disputed_amount: Decimal = Decimal(0)
+    disputed_amount: Decimal | None = None
     overdue_amount: Decimal = Decimal(0)
     capped_amount: Decimal | None = None
     lost_proof: str | None = None
@@ -75,9 +77,9 @@ class Debtor:
 class History:
     """Counts of the debtor's local day, over all agents and agencies."""
 
-    effective_calls: int = 0
-    unanswered_dials_to_number: int = 0
-    visits: int = 0
+    effective_calls_today: int = 0
+    unanswered_dials_today_to_number: int = 0
+    visits_today: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,16 @@ class GateRules:
     quiet_from: time | None = time(22)
     quiet_to: time | None = time(8)
     max_effective_calls: int | None = 3
-    max_unanswered_dials: int | None = 6
+    max_unanswered: int | None = 6
     max_visits: int | None = 1
     visit_staff: int | None = 2
+    lost_after_tries: int | None = 3
     consent_channels: frozenset[str] | None = frozenset({SMS, EMAIL})
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`rule` names what refused; `retry_at` is the first moment the same contact may be tried again, if any."""
+    """`rule` names what refused; `retry_at` is when the same contact may be tried again, if time heals it."""
 
     allowed: bool
     rule: str | None = None
@@ -135,9 +138,17 @@ def decide(contact: Contact, debtor: Debtor, history: History, rules: GateRules)
     return next((refusal for rule in RULES if (refusal := rule(case))), Verdict(True))
 
 
-def local_day(at: datetime, timezone: str) -> Any:
+def local_day(at: datetime, timezone: str) -> date:
     """The debtor's calendar day at a moment: the day that daily counts belong to."""
     return at.astimezone(ZoneInfo(timezone)).date()
+
+
+def lost_proof(*, number_dead: bool, failed_in_a_row: int, rules: GateRules) -> str | None:
+    """Why the debtor counts as lost, from the calls made: a dead number, or enough failed tries in a row."""
+    if number_dead:
+        return NUMBER_DEAD
+    tries = rules.lost_after_tries
+    return NO_ANSWER if tries is not None and failed_in_a_row >= tries else None
 
 
 def _unknown(contact: Contact, rules: GateRules) -> Verdict | None:
@@ -157,44 +168,51 @@ def _zone(name: str | None) -> ZoneInfo | None:
 
 
 def _stopped(case: _Case) -> Verdict | None:
+    """A stop holds for every purpose, save the letter that the law itself asks for."""
     contact, debtor = case.contact, case.debtor
-    if contact.channel in debtor.stopped_channels and contact.party == DEBTOR and contact.purpose != LEGAL:
-        return Verdict(False, STOPPED, {"channel": contact.channel})
-    if contact.number and contact.number in debtor.stopped_numbers:
+    if contact.number and contact.number in debtor.stop_numbers:
         return Verdict(False, STOPPED, {"number": contact.number})
+    by_law = contact.purpose == LEGAL and contact.channel == LETTER
+    if contact.party == DEBTOR and contact.channel in debtor.stop_channels and not by_law:
+        return Verdict(False, STOPPED, {"channel": contact.channel})
     return None
 
 
 def _consent(case: _Case) -> Verdict | None:
-    channel = case.contact.channel
-    needed = case.contact.party == DEBTOR and channel in (case.rules.consent_channels or ())
-    if needed and case.debtor.consents.get(channel) is not True:
-        known = "no" if channel in case.debtor.consents else "unknown"
-        return Verdict(False, NO_CONSENT, {"channel": channel, "consent": known})
+    """Some channels need a recorded yes; a recorded no closes any channel, save the letter of the law."""
+    channel, by_law = case.contact.channel, case.contact.purpose == LEGAL and case.contact.channel == LETTER
+    if case.contact.party != DEBTOR or by_law:
+        return None
+    consent = case.debtor.consents.get(channel)
+    if consent is False or (consent is None and channel in (case.rules.consent_channels or ())):
+        return Verdict(
+            False, NO_CONSENT, {"channel": channel, "consent": "unknown" if consent is None else "no"}
+        )
     return None
 
 
 def _third_party(case: _Case) -> Verdict | None:
-    """Others are asked only for a way to reach a debtor who is lost, dead or without capacity, and told nothing."""
+    """Others may only be called for a way to reach a debtor who is lost, dead or incapable, and told nothing."""
     contact = case.contact
     if contact.party == DEBTOR:
         return None
     if contact.party == THIRD_PARTY:
         return Verdict(False, THIRD_PARTY_RULE, {"why": "unrelated"})
-    if not case.debtor.lost_proof:
+    if case.debtor.lost_proof not in LOST_PROOFS:
         return Verdict(False, THIRD_PARTY_RULE, {"why": "not_lost"})
     if contact.shows_debt or contact.claimed_amount is not None or contact.purpose != SERVICE:
         return Verdict(False, THIRD_PARTY_RULE, {"why": "shows_debt"})
-    return None
+    return None if contact.channel == CALL else Verdict(False, THIRD_PARTY_RULE, {"why": "only_calls"})
 
 
 def _disputed(case: _Case) -> Verdict | None:
-    """A disputed claim is not chased; what is not disputed may be."""
-    debtor = case.debtor
-    if case.contact.purpose in (SERVICE,) or not debtor.open_dispute:
+    """What is disputed is not chased; the rest may be, up to its amount."""
+    contact, debtor = case.contact, case.debtor
+    if contact.purpose == SERVICE or not debtor.open_dispute:
         return None
-    if debtor.overdue_amount <= debtor.disputed_amount:
-        return Verdict(False, DISPUTED, {"disputed": str(debtor.disputed_amount)})
+    clear = debtor.overdue_amount - debtor.disputed_amount if debtor.disputed_amount else Decimal(0)
+    if clear <= 0 or (contact.claimed_amount is not None and contact.claimed_amount > clear):
+        return Verdict(False, DISPUTED, {"undisputed": str(max(clear, Decimal(0)))})
     return None
 
 
@@ -247,8 +265,8 @@ RULES: Sequence[Callable[[_Case], Verdict | None]] = (
     _nothing_due,
     _above_cap,
     _visitors,
-    _counted(CALL, "effective_calls", "max_effective_calls", TOO_MANY_CALLS),
-    _counted(CALL, "unanswered_dials_to_number", "max_unanswered_dials", TOO_MANY_DIALS),
-    _counted(VISIT, "visits", "max_visits", TOO_MANY_VISITS),
+    _counted(CALL, "effective_calls_today", "max_effective_calls", TOO_MANY_CALLS),
+    _counted(CALL, "unanswered_dials_today_to_number", "max_unanswered", TOO_MANY_DIALS),
+    _counted(VISIT, "visits_today", "max_visits", TOO_MANY_VISITS),
     _quiet,
 )

@@ -27,11 +27,11 @@ def due_steps(
     """The steps to take now, in order of day and code.
 
     When days were missed, only the latest step of each channel is taken: nobody gets three
-    reminders at once. A step before the due date is not made up for once that date has passed.
+    reminders at once. A step of the due date or before lapses once that date has passed.
     """
     latest: dict[str, Step] = {}
     for step in sorted(steps, key=lambda s: (s.day, s.code)):
-        reached = step.day <= days_past_due and not (step.day < 0 <= days_past_due)
+        reached = step.day <= days_past_due and (step.day > 0 or days_past_due <= 0)
         if reached and overdue_amount >= step.min_amount:
             latest[step.channel] = step
     return sorted((s for s in latest.values() if s.code not in done), key=lambda s: (s.day, s.code))

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from dunning.engine.strategy import M0, M1, M2, M3, M3_PLUS, bucket
 
-# Share of the overdue amount that is still recovered, by bucket: a starting table, to be replaced by own history.
+# Share of the overdue amount still recovered, by bucket: a start, to be replaced by the lender's own history.
 BASE_RATES: Mapping[str, Decimal] = {
     M0: Decimal("0.97"),
     M1: Decimal("0.85"),
@@ -32,7 +32,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Ranked:
-    """`parts` are the factors in order, the first the base rate; their product (held in bounds) is `probability`."""
+    """`parts` are the factors, the first the base rate; their product, held in bounds, is `probability`."""
 
     key: str
     expected: Decimal
@@ -41,7 +41,7 @@ class Ranked:
 
 
 def rank(items: Iterable[Item], base_rates: Mapping[str, Decimal] = BASE_RATES) -> list[Ranked]:
-    """All items, the highest expected recovery first; equal ones by key, so that the order is always the same."""
+    """All items, the highest expected recovery first; equal ones by key, so the order never changes by itself."""
     return sorted((appraise(i, base_rates) for i in items), key=lambda r: (-r.expected, r.key))
 
 
