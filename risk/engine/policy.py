@@ -19,10 +19,10 @@ APPROVE = "APPROVE"
 MAX_REASONS = 4
 STEP = Decimal(100)
 NO_SCORE = "NO_SCORE"
-GRADE_NOT_IN_MATRIX = "GRADE_NOT_IN_MATRIX"
+NO_LIMIT_FOR_GRADE = "NO_LIMIT_FOR_GRADE"
 LIMIT_UNKNOWN = "LIMIT_UNKNOWN"
 LIMIT_TOO_SMALL = "LIMIT_TOO_SMALL"
-OWN_REASONS = (NO_SCORE, GRADE_NOT_IN_MATRIX, LIMIT_UNKNOWN, LIMIT_TOO_SMALL)
+OWN_REASONS = (NO_SCORE, NO_LIMIT_FOR_GRADE, LIMIT_UNKNOWN, LIMIT_TOO_SMALL)
 BASES = {"share_of_income": "monthly_income", "multiple_of_spend": "monthly_spend"}
 SCORE_FACTS: Mapping[str, type] = {"score": float, "pd": float, "grade": str}
 
@@ -144,7 +144,7 @@ def _terms(
     row = matrix.get(score.grade)
     if row is None:
         trace.append({"rule": "grade", "error": f"no row for {score.grade}"})
-        return _Terms(against=((REFER, GRADE_NOT_IN_MATRIX),))
+        return _Terms(against=((REFER, NO_LIMIT_FOR_GRADE),))
     trace.append({"rule": "grade", "result": score.grade})
     if row.get("outcome") in (DECLINE, REFER):
         lost = [reason.feature for reason in score.reasons(MAX_REASONS)] or [f"GRADE_{score.grade}"]
