@@ -61,25 +61,25 @@ def control_text(explanation: Mapping[str, Any], figure: Decimal | None) -> str:
 def _control_template(kind: str) -> str:
     return {
         controls.RETURN_SHARE: _(
-            "From %(from)s to %(to)s you returned goods for %(returned)s out of %(ordered)s ordered "
+            "From %(from)s to %(to)s you returned goods for %(return_amount)s out of %(ordered)s ordered "
             "(%(figure)s; the limit is %(trip)s)."
         ),
         controls.SPENDING_SURGE: _(
             "From %(from)s to %(to)s you spent %(spend)s, which is %(figure)s times your usual %(usual)s "
             "(the limit is %(trip)s times)."
         ),
-        controls.VELOCITY: _("From %(from)s to %(to)s you placed %(figure)s orders (the limit is %(trip)s)."),
+        controls.VELOCITY: _("From %(from)s to %(to)s you placed %(orders)s orders (the limit is %(trip)s)."),
         controls.ADDRESS_CHURN: _(
-            "From %(from)s to %(to)s you used %(figure)s new delivery addresses (the limit is %(trip)s)."
+            "From %(from)s to %(to)s you used %(new_addresses)s new delivery addresses (the limit is %(trip)s)."
         ),
         controls.CASH_OUT: _(
-            "From %(from)s to %(to)s, goods for %(risky)s out of %(ordered)s ordered were of a kind that is "
+            "From %(from)s to %(to)s, goods for %(risky_amount)s out of %(ordered)s ordered were of a kind that is "
             "easily turned into cash (%(figure)s; the limit is %(trip)s)."
         ),
     }[kind]
 
 
-MONEY = {"ordered", "returned", "spend", "usual", "risky"}
+MONEY = {"ordered", "return_amount", "risky_amount", "spend", "usual"}
 LEVELS = {"figure", "trip", "release"}
 SHARES = {controls.RETURN_SHARE, controls.CASH_OUT}
 
@@ -90,6 +90,6 @@ def _shown(name: str, value: Any, kind: str) -> Any:
     if name in LEVELS and value is not None:
         level = Decimal(value)
         return f"{level * 100:.0f}%" if kind in SHARES else f"{level.normalize():f}"
-    if name in ("from", "to", "since"):
+    if name in ("from", "to"):
         return date_format(date.fromisoformat(value) if isinstance(value, str) else value)
     return value

@@ -30,6 +30,7 @@ CONTROLS: list[dict[str, Any]] = [
         "release": Decimal("2"),
         "action": Control.Action.SUSPEND,
         "cooldown_days": 14,
+        "usual_floor": Decimal("500"),
     },
 ]
 

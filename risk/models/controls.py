@@ -7,6 +7,7 @@ import pgtrigger
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
@@ -46,6 +47,9 @@ class Control(models.Model):
     cooldown_days = models.PositiveSmallIntegerField(
         _("cool-down in days"), default=30, help_text=_("the same facts do not trip it twice in this time")
     )
+    usual_floor = fields.money(
+        _("least usual spend"), help_text=_("a surge is measured against at least this much per window")
+    )
 
     class Meta:
         verbose_name = _("control")
@@ -54,7 +58,14 @@ class Control(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(release__lt=F("trip")), name="control_releases_below_trip"),
             models.CheckConstraint(
-                condition=Q(release__gte=0, window_days__gte=1, window_days__lte=365, cut_share__lte=1),
+                condition=Q(
+                    release__gte=0,
+                    window_days__gte=1,
+                    window_days__lte=365,
+                    cut_share__gte=0,
+                    cut_share__lte=1,
+                    usual_floor__gte=0,
+                ),
                 name="control_levels_fit",
             ),
             models.CheckConstraint(
@@ -65,7 +76,7 @@ class Control(models.Model):
     def __str__(self) -> str:
         return self.code
 
-    @property
+    @cached_property
     def spec(self) -> engine.ControlSpec:
         """The same for the engine; raises ValueError when the levels contradict each other."""
         names = engine.ControlSpec.__dataclass_fields__
@@ -100,7 +111,7 @@ class Alert(FSMModelMixin, models.Model):
     control = models.ForeignKey(Control, models.PROTECT, related_name="alerts", verbose_name=_("control"))
     line = models.ForeignKey(CreditLine, models.PROTECT, related_name="alerts", verbose_name=_("line"))
     state = fields.state(State, State.OPEN, _("state"))
-    figure = models.DecimalField(_("figure"), max_digits=12, decimal_places=4)
+    figure = models.DecimalField(_("figure"), max_digits=24, decimal_places=4)
     explanation = models.JSONField(_("explanation"))
     action = models.CharField(_("action taken"), max_length=8, choices=Control.Action)
     limit_before = fields.money(_("limit before"), null=True, blank=True, default=None)

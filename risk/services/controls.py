@@ -99,7 +99,8 @@ def _judge(
 ) -> engine.Verdict:
     last = past.get((line.customer_id, control.pk))
     state = engine.State(last.state == Alert.State.OPEN, last.tripped_on) if last else engine.State()
-    return engine.evaluate(control.spec, sums.get(line.customer_id, []), on, state)
+    known_since = line.customer.registered_on
+    return engine.evaluate(control.spec, sums.get(line.customer_id, []), on, state, known_since)
 
 
 # --- acting -------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Taking in what the platform tells us: once each, whatever the order, and acted upon at once."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,8 +25,11 @@ Kind = PlatformEvent.Kind
 MAX_BATCH = 10_000
 MAX_DATA = 4_000  # characters of JSON
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-LARGEST = Decimal("1e12")
+LARGEST = Decimal("1e10")
+KINDS = frozenset(Kind.values)
+MONEY = frozenset(kind.value for kind in PlatformEvent.MONEY)
 WATCHED = {Kind.ORDER, Kind.RETURN, Kind.ADDRESS_CHANGE}  # what can make a control's figure grow
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # a NUL, or half of a surrogate pair: no text for the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def _customers(refs: set[str]) -> dict[str, int]:
             SELECT platform_ref, id FROM lending_customer WHERE platform_ref = ANY(%s)
             ORDER BY id FOR KEY SHARE
             """,
-            [[ref for ref in refs if _storable(ref)]],
+            [[ref for ref in refs if not UNSTORABLE.search(ref)]],
         )
         return dict(cursor.fetchall())
 
@@ -143,7 +147,7 @@ def _customers(refs: set[str]) -> dict[str, int]:
 def _check(index: int, row: EventRow, customers: Mapping[str, int], now: datetime) -> _Event:
     if not isinstance(row.customer_ref, str) or row.customer_ref not in customers:
         raise _Fault("customer_ref", _("No customer has this reference."))
-    if row.kind not in Kind.values:
+    if not isinstance(row.kind, str) or row.kind not in KINDS:
         raise _Fault("kind", _("There is no such kind of event."))
     at = _moment(row.at, now)
     return _Event(
@@ -159,13 +163,8 @@ def _check(index: int, row: EventRow, customers: Mapping[str, int], now: datetim
     )
 
 
-def _storable(text: str) -> bool:
-    """Whether the database can hold the text: no NUL, no half of a surrogate pair."""
-    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
-
-
 def _text(name: str, value: Any, longest: int, required: bool = True) -> str:
-    if not isinstance(value, str) or not _storable(value):
+    if not isinstance(value, str) or UNSTORABLE.search(value):
         raise _Fault(name, _("This must be text."))
     if required and not value.strip():
         raise _Fault(name, _("This must not be empty."))
@@ -176,7 +175,7 @@ def _text(name: str, value: Any, longest: int, required: bool = True) -> str:
 
 def _amount(value: Any, kind: str) -> Decimal | None:
     if value is None or value == "":
-        if kind in PlatformEvent.MONEY:
+        if kind in MONEY:
             raise _Fault("amount", _("An event of this kind needs an amount."))
         return None
     try:
@@ -209,11 +208,13 @@ def _moment(value: Any, now: datetime) -> datetime:
 def _data(value: Any, at: datetime) -> str:
     if not isinstance(value, Mapping):
         raise _Fault("data", _("The details must be an object."))
+    if not value:
+        return "{}"
     try:
         text = json.dumps({**value, **_lateness(value, at)}, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         raise _Fault("data", _("The details cannot be kept.")) from None
-    if len(text) > MAX_DATA or "\\u0000" in text or not _storable(text):
+    if len(text) > MAX_DATA or "\\u0000" in text or UNSTORABLE.search(text):
         raise _Fault("data", _("The details cannot be kept."))
     return text
 
