@@ -3,7 +3,14 @@
 from celery import shared_task
 
 from lending import clock
-from lending.services import notices
+from lending.services import close, notices
+
+
+@shared_task
+def close_day() -> None:
+    """Close what the wall clock has left behind: yesterday, and the days before it that were missed."""
+    while clock.today() < clock.wall_date():
+        close.close_day(at=clock.now())
 
 
 @shared_task
