@@ -8,7 +8,7 @@ from lending.engine.money import from_minor, from_minors
 from lending.engine.schedule import PlanRow
 from lending.engine.state import InstalmentState
 
-REGULAR, DOWN_PAYMENT, EXTRA = "REGULAR", "DOWN_PAYMENT", "EXTRA"
+REGULAR, DOWN_PAYMENT, EXTRA, CUT = "REGULAR", "DOWN_PAYMENT", "EXTRA", "CUT"
 
 
 class Instalment:

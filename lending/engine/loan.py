@@ -23,7 +23,7 @@ class Loan:
         self.status: str | None = None
         self.disbursed = self.received = self.refunded = self.recovered = 0
         self.penalised_to: date | None = None
-        self.is_capped = False
+        self.is_capped = self.is_cut = False
 
     def note(self, ref: str, component: int, amount: int) -> None:
         """Book where money of an event went, for its split."""

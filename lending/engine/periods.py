@@ -79,10 +79,8 @@ def _is_uniform(terms: Terms) -> bool:
     return by_months and terms.first_due_on is None and not terms.due_dates
 
 
-def period_after(terms: Terms, number: int) -> Period:
-    """The period of instalment ``number``, one past the last or further on."""
-    start = due_on(terms, number - 1) if number > 1 else terms.disbursed_on
-    end = due_on(terms, number)
+def period_of(terms: Terms, start: date, end: date) -> Period:
+    """One whole step of the rhythm beyond the agreed periods."""
     num, den = _fraction(terms, start, end, True)
     rate_num, rate_den = terms.annual_rate.as_integer_ratio()
     return Period(start, end, num * rate_num, den * rate_den)

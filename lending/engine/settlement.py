@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
-from lending.engine.instalment import DOWN_PAYMENT, EXTRA, Instalment
+from lending.engine.instalment import CUT, DOWN_PAYMENT, Instalment
 from lending.engine.loan import Loan
 from lending.engine.money import from_minor, round_ratio
 from lending.engine.payment import pay
@@ -36,6 +36,7 @@ def settle(loan: Loan, event: Event, amount: int) -> None:
 def cut(loan: Loan, event: Event) -> None:
     """Rows due after the day become one row due on it: their principal, their charges, and the interest of
     the running period for the days used. Money that had paid more interest or fees pays principal instead."""
+    loan.is_cut = True
     future = [row for row in loan.rows if row.due_on > event.on]
     if not future:
         return
@@ -55,7 +56,7 @@ def cut(loan: Loan, event: Event) -> None:
 
 
 def _merged(rows: Sequence[Instalment], on: date) -> Instalment:
-    one = Instalment(rows[0].start_on, on, EXTRA)
+    one = Instalment(rows[0].start_on, on, CUT)
     for row in rows:
         for mine, theirs in zip(one.buckets(), row.buckets(), strict=True):
             for component in range(4):

@@ -10,14 +10,16 @@ from lending.engine.instalment import DOWN_PAYMENT, REGULAR, Instalment
 from lending.engine.loan import Loan
 from lending.engine.money import from_minor, round_ratio
 from lending.engine.payment import use_credit_on
-from lending.engine.periods import Period, period_after, periods, within
+from lending.engine.periods import Period, due_on, period_of, periods, within
 from lending.engine.schedule import Course, down_payment, plan, rows_of
 from lending.engine.state import Event
 from lending.engine.terms import Method, Terms
 
 
 def disburse(loan: Loan, event: Event, amount: int) -> None:
-    """Pay out; raises EventError when the day or the amount does not fit the terms."""
+    """Pay out; raises EventError when the day or the amount does not fit the terms, or after a settlement."""
+    if loan.is_cut:
+        raise EventError(event.ref, "comes after the settlement")
     loan.disbursed += amount
     if not loan.rows:
         loan.terms = _terms_of_first(loan.terms, event, amount)
@@ -67,27 +69,27 @@ def _spread_again(loan: Loan, regular: list[Instalment], after: list[Instalment]
     """A new course over what is left: the old principal of these instalments and the new."""
     terms = loan.terms
     done = len(regular) - len(after)
-    steps = _steps_after(loan, done)
+    principal = amount + sum(row.due[PRINCIPAL] for row in after)
     course = Course(
         terms=terms,
-        principal=amount + sum(row.due[PRINCIPAL] for row in after),
-        base=sum(part for _, part in loan.tranches),
-        steps=steps,
+        principal=principal,
+        base=sum(part for _, part in loan.tranches) if done < terms.instalments else principal,
+        steps=_steps_after(loan, after, done),
         grace=max(terms.grace_principal_instalments - done, 0),
     )
-    for row, planned in zip(
-        after, rows_of(course, max(terms.grace_interest_instalments - done, 0)), strict=True
-    ):
+    rows = rows_of(course, max(terms.grace_interest_instalments - done, 0))
+    for row, planned in zip(after, rows, strict=True):
         row.take_plan(planned)
 
 
-def _steps_after(loan: Loan, done: int) -> list[Period]:
+def _steps_after(loan: Loan, after: list[Instalment], done: int) -> list[Period]:
     """The periods not yet due; each tranche brings interest from its own day only.
 
     Flat interest by whole periods counts a tranche for the whole of the period in which it comes.
     """
     terms = loan.terms
-    steps = periods(terms)[done:]
+    passed = terms.instalments if done and terms.method == Method.BULLET else done
+    steps = periods(terms)[passed:] or [period_of(terms, row.start_on, row.due_on) for row in after]
     if terms.method == Method.FLAT and terms.interest_period == "PERIOD" and not terms.down_payment_rate:
         return steps
     return [_less(loan, step) for step in steps]
@@ -114,10 +116,11 @@ def _before(terms: Terms, step: Period, day: date) -> Fraction:
 def _add_period(loan: Loan, day: date, amount: int) -> None:
     """A disbursement after the last due date goes on in the rhythm of the terms, one instalment more."""
     number = sum(1 for row in loan.rows if row.kind == REGULAR) + 1
-    while (period := period_after(loan.terms, number)).due_on <= day:
+    while (due := due_on(loan.terms, number)) <= day:
         number += 1
-    num, den = within(loan.terms, period, max(day, period.start_on))
-    row = Instalment(period.start_on, period.due_on, REGULAR)
+    start = due_on(loan.terms, number - 1) if number > 1 else loan.terms.disbursed_on
+    row = Instalment(start, due, REGULAR)
+    num, den = within(loan.terms, period_of(loan.terms, start, due), max(day, start))
     row.add_due(PRINCIPAL, amount)
     row.accrued = round_ratio(amount * num, den, loan.terms.rounding)
     row.add_due(INTEREST, row.accrued)
