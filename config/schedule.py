@@ -12,8 +12,11 @@ CLOSE_STEPS: list[str] = [
     "lending.services.statements.issue",
     "lending.services.arrears.hold",
     "risk.services.controls.release",
-    # Last: what falls due tomorrow is billed, then the next day opens.
+    # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
+    "dunning.services.close.follow_arrears",
+    "dunning.services.close.judge_promises",
+    "dunning.services.close.plan_contacts",
 ]
 
 # Nobody may be contacted outside these hours; the gate decides per person, this only saves pointless work.

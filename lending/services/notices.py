@@ -116,7 +116,7 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
     values: dict[str, Mapping[str, Any]] = {}
     for channel in message.channels or (Channel.IN_APP, Channel.SMS, Channel.EMAIL):
         template = _in_language(templates, message.template, channel, customer.language)
-        if template is None or not _has_address(customer, channel):
+        if template is None or not has_address(customer, channel):
             continue
         if template.language not in values:
             values[template.language] = _values(customer, message.context, template.language)
@@ -143,7 +143,7 @@ def _in_language(templates: Templates, code: str, channel: str, language: str) -
     return next((t for lang in wanted if (t := templates.get((code, channel, lang)))), None)
 
 
-def _has_address(customer: Customer, channel: str) -> bool:
+def has_address(customer: Customer, channel: str) -> bool:
     return bool({Channel.SMS: customer.phone, Channel.EMAIL: customer.email}.get(Channel(channel), True))
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 from django.template import TemplateSyntaxError
 
 from lending import messaging, notice_templates
@@ -124,7 +124,8 @@ def test_the_customers_language_and_its_form_of_dates(templates):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("language", "subject"), [("zh-Hans", "账单已出"), ("fr", "Your bill is ready"), ("", "Your bill is ready")]
+    ("language", "subject"),
+    [("zh-Hans", "账单已出"), ("fr", "Your bill is ready"), ("", "Your bill is ready")],
 )
 def test_an_unknown_language_falls_back_to_that_of_the_house(templates, language, subject):
     assert {row.subject for row in bill(customer(language=language))} == {subject}
@@ -158,7 +159,12 @@ def test_many_messages_cost_three_statements(templates, django_assert_num_querie
 @pytest.mark.django_db
 def test_names_stay_as_they_are_and_subjects_stay_on_one_line(templates):
     NoticeTemplate.objects.create(
-        code="bill_issued", channel="EMAIL", language="en", version=2, subject="For {{ name }}", body="{{ name }}"
+        code="bill_issued",
+        channel="EMAIL",
+        language="en",
+        version=2,
+        subject="For {{ name }}",
+        body="{{ name }}",
     )
     rows = bill(customer(name="O'Neil & <Söhne>\nBcc: all@example.com"), channels=["EMAIL"])
     assert rows[0].subject == "For O'Neil & <Söhne> Bcc: all@example.com"
@@ -171,9 +177,7 @@ def test_an_unknown_message_and_a_hole_in_the_words_are_errors(templates):
     with pytest.raises(LookupError, match="no_such"):
         notices.queue(customer=person, template="no_such", context={}, key="k", at=AT)
     with pytest.raises(ValueError, match="due_on"):
-        notices.queue(
-            customer=person, template="bill_issued", context={"amount": Decimal(1)}, key="k", at=AT
-        )
+        notices.queue(customer=person, template="bill_issued", context={"amount": Decimal(1)}, key="k", at=AT)
     with pytest.raises(ValueError, match="110 characters"):
         bill(person, key="k" * 111)
     assert not Notice.objects.exists()
@@ -238,7 +242,14 @@ def test_installing_twice_changes_nothing_and_revised_words_stay_in_force(templa
     ],
 )
 def test_words_that_cannot_be_used_are_refused(templates, body, code):
-    arguments = {"code": "bill_issued", "channel": "SMS", "language": "en", "subject": "", "by": None, "at": AT}
+    arguments = {
+        "code": "bill_issued",
+        "channel": "SMS",
+        "language": "en",
+        "subject": "",
+        "by": None,
+        "at": AT,
+    }
     if code is None:
         assert notices.revise(body=body, **arguments).version == 2
         return
@@ -320,7 +331,11 @@ def test_a_screen_postpones_or_suppresses(templates, house, remembering):
     screen.hold = notices.Hold("QUIET_HOURS", until=AT + timedelta(hours=2))
     notices.send_due(at=AT)
     notice = Notice.objects.get()
-    assert (notice.state, notice.send_after, notice.error) == ("PENDING", AT + timedelta(hours=2), "QUIET_HOURS")
+    assert (notice.state, notice.send_after, notice.error) == (
+        "PENDING",
+        AT + timedelta(hours=2),
+        "QUIET_HOURS",
+    )
     assert notices.send_due(at=AT) == 0
     screen.hold = notices.Hold("STOPPED")
     notices.send_due(at=AT + timedelta(hours=2))
@@ -366,7 +381,9 @@ def test_delivery_reports_and_reading(templates, remembering):
     notices.send_due(at=AT)
     for _twice in range(2):
         assert notices.report_delivery(key="bill:1:SMS", delivered=True, at=AT).state == "DELIVERED"
-    assert notices.report_delivery(key="bill:1:EMAIL", delivered=False, error="bounced", at=AT).state == "FAILED"
+    assert (
+        notices.report_delivery(key="bill:1:EMAIL", delivered=False, error="bounced", at=AT).state == "FAILED"
+    )
     assert notices.mark_read(customer_id=person.pk, at=AT) == 1
     assert notices.mark_read(customer_id=person.pk, at=AT) == 0
 
@@ -396,7 +413,10 @@ def test_the_outbox_keeps_readable_files_and_lines(house, tmp_path):
     assert "To: fang@example.com" in mail_text
     assert "您好" in mail_text
     lines = [json.loads(line) for line in (tmp_path / "messages.jsonl").read_text().splitlines()]
-    assert [(line["channel"], line["text"]) for line in lines] == [("SMS", "您好\n¥5.00"), ("EMAIL", "您好\n¥5.00")]
+    assert [(line["channel"], line["text"]) for line in lines] == [
+        ("SMS", "您好\n¥5.00"),
+        ("EMAIL", "您好\n¥5.00"),
+    ]
 
 
 def test_a_key_cannot_lead_out_of_the_outbox(house, tmp_path):
@@ -458,7 +478,9 @@ def test_the_gateway_gets_number_text_key_and_token(gateway):
     assert headers["Idempotency-Key"] == "case/1:SMS"
 
 
-@pytest.mark.parametrize(("status", "for_good"), [(400, True), (422, True), (401, False), (429, False), (503, False)])
+@pytest.mark.parametrize(
+    ("status", "for_good"), [(400, True), (422, True), (401, False), (429, False), (503, False)]
+)
 def test_what_the_gateway_refuses(gateway, status, for_good):
     gateway.answer = status
     with pytest.raises(NotSent, match=str(status)) as fault:
@@ -472,5 +494,3 @@ def test_a_gateway_that_is_not_there_is_a_reason_to_try_again(settings, url):
     with pytest.raises(NotSent) as fault:
         SmsGatewayBackend().send(message())
     assert not fault.value.for_good
-
-

@@ -1,0 +1,55 @@
+"""What is overdue, straight from the loans: the same figures for cases, for the gate, and for the list."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Min, Q, QuerySet, Sum
+
+from dunning.models import Dispute
+from lending.models import Instalment, Loan
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What a customer is late with: the sum of what is unpaid after its due date, and the oldest such date."""
+
+    amount: Decimal
+    oldest_due_on: date
+
+
+def overdue(on: date, customer_ids: Iterable[int] | None = None) -> dict[int, Owed]:
+    """What each customer is late with at the start of `on`: nothing is late on its due date itself.
+
+    Of an accelerated loan everything is due. Penalties are as the books have them, which stop at the legal
+    cap.
+    """
+    rows = _late(on) if customer_ids is None else _late(on).filter(loan__customer_id__in=list(customer_ids))
+    sums = rows.values("loan__customer_id").annotate(
+        amount=Sum("outstanding"), oldest=Min("loan__oldest_due_on")
+    )
+    return {row["loan__customer_id"]: Owed(row["amount"], row["oldest"]) for row in sums}
+
+
+def _late(on: date) -> QuerySet[Instalment]:
+    return Instalment.objects.filter(
+        Q(due_on__lt=on) | Q(loan__state=Loan.State.ACCELERATED),
+        loan__state__in=Loan.OWING,
+        loan__oldest_due_on__lt=on,
+        outstanding__gt=0,
+    ).order_by()
+
+
+def coming_due(first: date, last: date) -> QuerySet[Instalment]:
+    """Unpaid instalments of healthy customers that fall due between the two days, both counted."""
+    return Instalment.objects.filter(
+        loan__state=Loan.State.ACTIVE, due_on__range=(first, last), paid_on=None, outstanding__gt=0
+    ).order_by()
+
+
+def disputed(customer_ids: Iterable[int]) -> dict[int, Decimal]:
+    """What each customer disputes; who has no open dispute is missing."""
+    rows = Dispute.objects.filter(customer_id__in=list(customer_ids), state=Dispute.State.OPEN)
+    sums = rows.values("customer_id").annotate(sum=Sum("amount")).order_by()
+    return {row["customer_id"]: row["sum"] for row in sums}

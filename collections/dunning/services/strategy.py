@@ -1,0 +1,248 @@
+"""The strategy at work: reminders before the due day, and the steps of each case, through the gate, once each."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, Sum
+from django.utils.translation import gettext_lazy as _
+
+from dunning.engine import gate as gate_engine
+from dunning.engine import strategy as engine
+from dunning.models import Case, Contact, Promise, Strategy, StrategyStep
+from dunning.selectors import arrears
+from dunning.services import contacts, gate, legal, turn
+from lending import bulk, events
+from lending.errors import Refused
+from lending.models import Customer, User
+from lending.selectors import rules
+
+# What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
+TAKEN = Q(state__in=[Contact.State.PLANNED, Contact.State.DONE]) | Q(rule=gate.UNDELIVERED)
+
+
+@transaction.atomic
+def work(*, on: date, at: datetime) -> int:
+    """Plan every contact that the strategy wants by now, move cases on.
+
+    Each step is taken once for a customer and due date, however often this runs. Returns how many were
+    planned.
+    """
+    turn.take()
+    contacts.follow_messages()
+    return _work_cases(on, at) + _remind(on, at)
+
+
+# --- cases ----------------------------------------------------------------------------------------------
+
+
+def _work_cases(on: date, at: datetime) -> int:
+    due = Case.objects.filter(next_action_on__lte=on).exclude(state=Case.State.CLOSED).order_by("pk")
+    cases = list(due.select_for_update(of=("self",)).select_related("customer"))
+    if not cases:
+        return 0
+    plans = _plans({case.strategy_id for case in cases})
+    taken = _taken(cases)
+    promised = _promised(cases)
+    disputed = arrears.disputed([case.customer_id for case in cases])
+    wishes: list[contacts.Wish] = []
+    to_court: list[tuple[Case, engine.Step]] = []
+    for case in cases:
+        if case.pk in promised:
+            case.next_action_on = promised[case.pk] + timedelta(days=1)
+            continue
+        steps = plans[case.strategy_id]
+        _resume(case, on, at)
+        _move(case, steps, on, at)
+        for step in _due(case, steps, taken.get((case.customer_id, case.oldest_due_on), set()), on):
+            if step.channel == StrategyStep.LEGAL_MATTER:
+                to_court.append((case, step))
+            else:
+                wishes.append(_wish(case, step, disputed.get(case.customer_id), on))
+        _look_again(case, steps, on)
+    made = contacts.plan(wishes, on=on, at=at)
+    made += [legal.give_notice(case, step=step.code, by=None, at=at, on=on) for case, step in to_court]
+    _try_again_tomorrow(cases, made, on)
+    fields = ["state", "next_action_on", "paused_until", "pause_reason"]
+    bulk.update_many(cases, fields)
+    return sum(contact.state != Contact.State.REFUSED for contact in made)
+
+
+def _plans(strategy_ids: Iterable[int]) -> dict[int, list[engine.Step]]:
+    plans: dict[int, list[engine.Step]] = {strategy_id: [] for strategy_id in strategy_ids}
+    for step in StrategyStep.objects.filter(strategy_id__in=plans, day__gt=0):
+        plans[step.strategy_id].append(step.as_plain())
+    return plans
+
+
+def _taken(cases: Sequence[Case]) -> dict[tuple[int, date | None], set[str]]:
+    """The codes of the steps that were taken, by customer and due date."""
+    rows = Contact.objects.filter(TAKEN, customer_id__in=[case.customer_id for case in cases])
+    taken: dict[tuple[int, date | None], set[str]] = {}
+    for customer_id, due_on, step in rows.exclude(step="").values_list("customer_id", "due_on", "step"):
+        taken.setdefault((customer_id, due_on), set()).add(step)
+    return taken
+
+
+def _promised(cases: Sequence[Case]) -> dict[int, date]:
+    """Until a promise is judged, nobody is chased: the day it is for, by case."""
+    open_promises = Promise.objects.filter(case__in=cases, state=Promise.State.OPEN)
+    return dict(open_promises.values_list("case_id", "due_on"))
+
+
+def _resume(case: Case, on: date, at: datetime) -> None:
+    if case.state == Case.State.PAUSED and case.paused_until and case.paused_until <= on:
+        case.resume()
+        events.record("case.resumed", case, by=None, at=at)
+
+
+def _move(case: Case, steps: Sequence[engine.Step], on: date, at: datetime) -> None:
+    """To the stage of its days, up or down. Into court it goes only with a legal matter, and by one out of it."""
+    before = case.state
+    if before in (Case.State.PAUSED, Case.State.LEGAL):
+        return
+    out_of_court = [step for step in steps if step.stage != engine.LEGAL]
+    stage = engine.stage_for(out_of_court, case.days_past_due(on), case.overdue)
+    moves = {engine.REMINDING: case.remind, engine.CALLING: case.call, engine.DEMANDING: case.demand}
+    if stage != before:
+        moves[stage]()
+        events.record("case.moved", case, by=None, at=at, before=before, after=stage)
+
+
+def _due(case: Case, steps: Sequence[engine.Step], taken: set[str], on: date) -> list[engine.Step]:
+    if case.state in (Case.State.PAUSED, Case.State.LEGAL):
+        return []
+    return engine.due_steps(steps, case.days_past_due(on), taken, case.overdue)
+
+
+def _wish(case: Case, step: engine.Step, disputed: Decimal | None, on: date) -> contacts.Wish:
+    """What is in dispute is left out of what is asked for; when all of it is, the gate refuses."""
+    amount = case.overdue - disputed if disputed and disputed < case.overdue else case.overdue
+    context: dict[str, Any] = {"amount": amount, "due_on": case.oldest_due_on}
+    if step.template == "demand":
+        context["pay_by"] = on + timedelta(days=int(rules.parameter("DEMAND_DAYS_TO_PAY", on)))
+    return contacts.Wish(
+        customer=case.customer,
+        case=case,
+        channel=step.channel,
+        purpose=gate_engine.COLLECTION,
+        step=step.code,
+        due_on=case.oldest_due_on,
+        amount=amount,
+        template=step.template,
+        context=context,
+    )
+
+
+def _look_again(case: Case, steps: Sequence[engine.Step], on: date) -> None:
+    """On the day of the next step; a paused case when its pause ends."""
+    if case.state == Case.State.PAUSED:
+        case.next_action_on = case.paused_until
+        return
+    days = case.days_past_due(on)
+    ahead = [step.day for step in steps if step.day > days]
+    case.next_action_on = case.oldest_due_on + timedelta(days=min(ahead)) if ahead else None
+
+
+def _try_again_tomorrow(cases: Sequence[Case], made: Sequence[Contact], on: date) -> None:
+    refused = {contact.case_id for contact in made if contact.state == Contact.State.REFUSED}
+    for case in cases:
+        if case.pk in refused:
+            case.next_action_on = on + timedelta(days=1)
+
+
+# --- before the due day ---------------------------------------------------------------------------------
+
+
+def _remind(on: date, at: datetime) -> int:
+    """Reminders of bills that fall due soon, by the live strategy; who is in arrears is spoken to in the case."""
+    live = Strategy.objects.filter(state=Strategy.State.LIVE).first()
+    if live is None:
+        return 0
+    early = sorted(live.steps.filter(day__lte=0), key=lambda step: step.day)
+    wishes = [wish for step in early for wish in _reminders(step, early, on)]
+    made = contacts.plan(wishes, on=on, at=at)
+    return sum(contact.state != Contact.State.REFUSED for contact in made)
+
+
+def _reminders(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[contacts.Wish]:
+    """One for each customer and day that the step is for and has not been tried for.
+
+    Days that were missed are made up for, unless a later step of the same channel has taken over.
+    """
+    later = [s.day for s in early if s.channel == step.channel and s.day > step.day]
+    first = on + timedelta(days=1 - max(later) if later else 0)
+    last = on - timedelta(days=step.day)
+    tried = Contact.objects.filter(
+        customer_id=OuterRef("loan__customer_id"),
+        due_on=OuterRef("due_on"),
+        step=step.code,
+        channel=step.channel,
+    )
+    in_arrears = Case.objects.filter(customer_id=OuterRef("loan__customer_id")).exclude(
+        state=Case.State.CLOSED
+    )
+    sums: dict[tuple[int, date], Decimal] = {
+        (row["loan__customer_id"], row["due_on"]): row["amount"]
+        for row in arrears.coming_due(first, last)
+        .filter(~Exists(tried), ~Exists(in_arrears))
+        .values("loan__customer_id", "due_on")
+        .annotate(amount=Sum("outstanding"))
+        if row["amount"] >= step.min_amount
+    }
+    people = Customer.objects.in_bulk({customer_id for customer_id, _day in sums})
+    return [
+        contacts.Wish(
+            customer=people[customer_id],
+            channel=step.channel,
+            purpose=gate_engine.REMINDER,
+            step=step.code,
+            due_on=due_on,
+            amount=amount,
+            template=step.template,
+        )
+        for (customer_id, due_on), amount in sorted(sums.items())
+    ]
+
+
+# --- versions -------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def new_version(*, strategy_id: int, by: User | None, at: datetime) -> Strategy:
+    """A draft with the same steps, to be changed and then put in force."""
+    source = Strategy.objects.select_for_update().get(pk=strategy_id)
+    last = Strategy.objects.filter(name=source.name).order_by("-version").values_list("version", flat=True)
+    draft = Strategy.objects.create(name=source.name, version=(last.first() or 0) + 1)
+    steps = list(source.steps.all())
+    for step in steps:
+        step.pk, step.strategy = None, draft
+    StrategyStep.objects.bulk_create(steps)
+    events.record("strategy.drafted", draft, by=by, at=at, source=source.pk)
+    return draft
+
+
+@transaction.atomic
+def publish(*, strategy_id: int, by: User | None, at: datetime) -> Strategy:
+    """Put a draft in force for new cases; the one before is retired, its cases stay with it.
+
+    Raises Refused when the steps contradict each other, TransitionNotAllowed when it is no draft.
+    """
+    turn.take()
+    rows = Strategy.objects.select_for_update().order_by("pk")
+    draft, live = rows.get(pk=strategy_id), rows.filter(state=Strategy.State.LIVE).first()
+    steps = [step.as_plain() for step in draft.steps.all()]
+    faults = engine.faults(steps) if steps else [str(_("it has no steps"))]
+    if faults:
+        raise Refused(
+            "faults", _("The steps contradict each other: %(faults)s") % {"faults": "; ".join(faults)}
+        )
+    draft.go_live()
+    if live is not None:
+        live.retire()
+        live.save(update_fields=["state"])
+    draft.save(update_fields=["state"])
+    events.record("strategy.published", draft, by=by, at=at, version=draft.version)
+    return draft

@@ -1,0 +1,15 @@
+"""The clock's hands: one service call each, safe to run twice."""
+
+from celery import shared_task
+
+from dunning.services import cases, promises, strategy
+from lending import clock
+
+
+@shared_task
+def work_strategy() -> None:
+    """Follow the arrears and plan what the strategy wants by now."""
+    day = {"on": clock.today(), "at": clock.now()}
+    cases.refresh(**day)
+    promises.judge(**day)
+    strategy.work(**day)
