@@ -302,11 +302,11 @@ PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox"
 DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
 # Who hears a customer's objection to a cut or suspension, and who knows what became of the earlier ones.
 APPEAL_OPENER = "risk.services.appeals.open"
-APPEAL_READER = ""
+APPEAL_READER = "risk.selectors.appeals.of_line"
 # Puts a reason code of a decision into words of the reader's language.
 REASON_TEXTS = "risk.reasons.reason_text"
 # The codes an officer may decline with: a function that returns pairs of code and words.
-REASON_CHOICES = ""
+REASON_CHOICES = "risk.reasons.choices"
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
 NOTICE_SCREENS = ["dunning.services.gate.screen_notices"]
 CLOSE_STEPS = schedule.CLOSE_STEPS
@@ -319,6 +319,7 @@ DASHBOARD_CARDS = unfold.DASHBOARD_CARDS
 CUSTOMER_SECTIONS = unfold.CUSTOMER_SECTIONS
 APPLICATION_SECTIONS = unfold.APPLICATION_SECTIONS
 EVENT_WORDS = unfold.EVENT_WORDS
+CLOSE_STEP_WORDS = unfold.CLOSE_STEP_WORDS
 # Everyone of the demo signs in with this; outside DEBUG there is none unless the environment names one.
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "demo" if DEBUG else "")
 # An export shows no more than the list it is made from.

@@ -28,6 +28,11 @@ RULES: dict[str, Any] = {
     "NO_ACCOUNTS": gettext_lazy("The company's accounts are missing."),
     "LOSSES": gettext_lazy("The company's latest accounts show a loss and more debts than assets."),
     "LARGE_AMOUNT": gettext_lazy("For an amount of this size a person decides."),
+    "INCOME_UNPROVEN": gettext_lazy("The income you told us was not proven."),
+    "PAPERS_INCOMPLETE": gettext_lazy("Papers that we asked for are missing or cannot be read."),
+    "DEBTS_HIGH": gettext_lazy("Your debts elsewhere are high for your income."),
+    "PURPOSE": gettext_lazy("We do not lend for this purpose."),
+    "OFFICER_JUDGEMENT": gettext_lazy("What you told us did not fit together with your papers."),
     "NO_POLICY": gettext_lazy("A person decides on this application."),
     "NOT_OFFERABLE": gettext_lazy("A person has to set the terms of the offer."),
     policy.NO_SCORE: gettext_lazy("There is too little data for a score: a person decides."),
@@ -38,10 +43,30 @@ RULES: dict[str, Any] = {
     ),
 }
 
+DECLINES = (
+    "INCOME_UNPROVEN",
+    "PAPERS_INCOMPLETE",
+    "DEBTS_HIGH",
+    "PURPOSE",
+    "OFFICER_JUDGEMENT",
+    "OVERDUE",
+    "RECENT_ARREARS",
+    "STUDENT",
+    "MINOR",
+    "BLOCKED",
+    "INDUSTRY_STOP",
+    "LOSSES",
+)
+
 
 def codes() -> set[str]:
     """Every code that has words."""
     return {*RULES, *features.ALL}
+
+
+def choices() -> list[tuple[str, Any]]:
+    """What an officer may give as reasons of a decline: what is about the customer, not about our own ways."""
+    return [(code, RULES[code]) for code in DECLINES] + [(f.name, f.reason) for f in features.ALL.values()]
 
 
 def reason_text(code: str) -> str:
