@@ -15,6 +15,20 @@ CUSTOMER_SECTIONS: list[str] = []
 APPLICATION_SECTIONS: list[str] = []
 EVENT_WORDS = ["lending.admin.timeline.WORDS"]
 
+# What the steps of the daily close do, for the page that shows them.
+CLOSE_STEP_WORDS = {
+    "lending.services.applications.expire": _("Offers that nobody accepted run out"),
+    "lending.services.approvals.expire": _("Requests that nobody decided run out"),
+    "lending.services.purchases.expire": _("Authorisations that nobody captured run out"),
+    "lending.services.statements.issue": _("Bills are issued"),
+    "lending.services.arrears.hold": _("Lines in arrears are suspended or released"),
+    "lending.services.accrual.open_day": _("What falls due on the next day is billed"),
+    "risk.services.controls.release": _("Controls that have cooled down let go"),
+    "dunning.services.close.follow_arrears": _("Collection cases are opened and closed"),
+    "dunning.services.close.judge_promises": _("Promises to pay are judged"),
+    "dunning.services.close.plan_contacts": _("Contacts of the next day are planned"),
+}
+
 
 @dataclass(frozen=True)
 class Item:
@@ -135,6 +149,9 @@ UNFOLD = {
     "SITE_SUBHEADER": _("Lending back office"),
     "SITE_SYMBOL": "account_balance_wallet",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

@@ -67,7 +67,16 @@ class NoteForm(ActionForm):
 
 @admin.register(Application)
 class ApplicationAdmin(ExportAdmin, ServiceAdmin):
-    list_display = ["number", "state_", "waiting", "customer", "product", "amount", "grade", "submitted_at"]
+    list_display = [
+        "number",
+        "state_",
+        "waiting",
+        "customer_link",
+        "product",
+        "amount",
+        "grade",
+        "submitted_at",
+    ]
     list_filter = [
         ("state", ChoicesDropdownFilter),
         ("product__kind", ChoicesDropdownFilter),
@@ -115,7 +124,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
             return "–"
         return timesince(application.submitted_at, clock.now(), depth=1)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, application: Application) -> Any:
         return record_link(application.customer)
 

@@ -46,7 +46,7 @@ class ApprovalRequestAdmin(ServiceAdmin):
         "number",
         "what",
         "state_",
-        "customer",
+        "customer_link",
         "amount",
         "reason",
         "maker",
@@ -77,7 +77,7 @@ class ApprovalRequestAdmin(ServiceAdmin):
     def state_(self, request: ApprovalRequest) -> Any:
         return state_label(request)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, request: ApprovalRequest) -> Any:
         return record_link(request.customer)
 

@@ -109,7 +109,6 @@ class ReadOnlyAdmin(ModelAdmin):
     actions = None
     list_per_page = 50
     list_fullwidth = True
-    show_full_result_count = False
     list_filter_submit = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:

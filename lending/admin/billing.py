@@ -20,7 +20,7 @@ from lending.models import Payment, Statement
 
 @admin.register(Statement)
 class StatementAdmin(ExportAdmin, ReadOnlyAdmin):
-    list_display = ["statement_on", "customer", "line", "amount", "open", "due_on"]
+    list_display = ["statement_on", "customer_link", "line", "amount", "open", "due_on"]
     list_filter = [
         ("statement_on", RangeDateFilter),
         ("due_on", RangeDateFilter),
@@ -42,7 +42,7 @@ class StatementAdmin(ExportAdmin, ReadOnlyAdmin):
     def open(self, bill: Any) -> str:
         return money(bill.open)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, bill: Statement) -> Any:
         return record_link(bill.customer)
 
@@ -74,7 +74,7 @@ class PaymentAdmin(ExportAdmin, ReadOnlyAdmin):
     list_display = [
         "reference",
         "state_",
-        "customer",
+        "customer_link",
         "amount",
         "gateway",
         "started_at",
@@ -102,7 +102,7 @@ class PaymentAdmin(ExportAdmin, ReadOnlyAdmin):
     def state_(self, payment: Payment) -> Any:
         return state_label(payment)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, payment: Payment) -> Any:
         return record_link(payment.customer)
 

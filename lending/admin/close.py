@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from lending import clock
@@ -40,6 +41,11 @@ class BusinessDateAdmin(ServiceAdmin):
         return _("%(day)s is closed; the books are on %(next)s.") % {"day": day, "next": clock.today()}
 
 
+def step_words(path: str) -> Any:
+    """What a step does, in words (settings.CLOSE_STEP_WORDS); its path where nobody found any."""
+    return settings.CLOSE_STEP_WORDS.get(path, path)
+
+
 def _page() -> dict[str, Any]:
     """The open day with its steps, and the days closed last."""
     on = BusinessDate.objects.values_list("date", flat=True).first()
@@ -47,8 +53,11 @@ def _page() -> dict[str, Any]:
     return {
         "title": _("Day close"),
         "on": on,
-        "steps": [(path, done.get(path)) for path in settings.CLOSE_STEPS],
-        "latest": DayClose.objects.exclude(date=on)[: 3 * max(1, len(settings.CLOSE_STEPS))],
+        "steps": [(step_words(path), done.get(path)) for path in settings.CLOSE_STEPS],
+        "latest": [
+            (row.date, step_words(row.step), row.rows, row.finished_at)
+            for row in DayClose.objects.exclude(date=on)[: 2 * len(settings.CLOSE_STEPS)]
+        ],
         "difference": sum((abs(tie.difference) for tie in ledger.tie_out()), ZERO),
         "balance": sum((account.balance for account in ledger.trial_balance()), ZERO),
     }
@@ -56,7 +65,12 @@ def _page() -> dict[str, Any]:
 
 @admin.register(DayClose)
 class DayCloseAdmin(ReadOnlyAdmin):
-    list_display = ["date", "step", "rows", "finished_at"]
+    list_display = ["date", "words", "rows", "finished_at"]
     list_filter = [("date", RangeDateFilter), "step"]
     date_hierarchy = "date"
-    fields = ["date", "step", "rows", "finished_at"]
+    fields = ["date", "words", "step", "rows", "finished_at"]
+    readonly_fields = ["words"]
+
+    @display(description=_("step"), ordering="step")
+    def words(self, row: DayClose) -> Any:
+        return step_words(row.step)

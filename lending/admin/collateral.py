@@ -14,7 +14,7 @@ from lending import clock
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm, ReasonForm, amount_field
-from lending.admin.parts import money, record_link, state_label
+from lending.admin.parts import money, percent, record_link, state_label
 from lending.errors import Refused
 from lending.models import Collateral, Customer
 from lending.services import collateral
@@ -67,7 +67,7 @@ class CollateralAdmin(ExportAdmin, ServiceAdmin):
         "description",
         "kind",
         "state_",
-        "customer",
+        "customer_link",
         "value",
         "counts_for",
         "valued_on",
@@ -94,6 +94,7 @@ class CollateralAdmin(ExportAdmin, ServiceAdmin):
         *("register_no", "third_party", "expires_on"),
     ]
     readonly_fields = ["customer_link", "state_", "counts_for"]
+    readonly_preprocess_fields = {"haircut": percent}
     actions_list = ["propose"]
     actions_detail = [
         "verify",
@@ -106,7 +107,7 @@ class CollateralAdmin(ExportAdmin, ServiceAdmin):
     def state_(self, item: Collateral) -> Any:
         return state_label(item)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, item: Collateral) -> Any:
         return record_link(item.customer)
 

@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -185,7 +184,7 @@ def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
         _chart(
             "line",
             _("Outstanding and overdue"),
-            [formats.date_format(month.on, "YEAR_MONTH_FORMAT") for month in history],
+            [f"{month.on:%Y-%m}" for month in history],
             [
                 _series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
                 _series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
@@ -214,7 +213,7 @@ def _outcomes_chart(on: date) -> dict[str, Any]:
         )
         for outcome, states in OUTCOMES.items()
     ]
-    labels = [formats.date_format(month, "YEAR_MONTH_FORMAT") for month, _counts in months]
+    labels = [f"{month:%Y-%m}" for month, _counts in months]
     return _chart("bar", _("Applications by outcome"), labels, series, stacked=True)
 
 

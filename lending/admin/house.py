@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import number_format
 from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
@@ -29,7 +30,7 @@ from lending.services import notices
 class EventAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who did what, when: the audit trail."""
 
-    paginator = InfinitePaginator
+    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["at", "what", "customer_link", "about", "who", "changed"]
     list_display_links = ["at"]
     list_filter = [("at", RangeDateFilter), "actor"]
@@ -55,7 +56,7 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
     def who(self, event: Event) -> Any:
         return event.actor or _("the system")
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, event: Event) -> Any:
         return record_link(event.customer)
 
@@ -73,20 +74,7 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
 class RuleParameterAdmin(ExportAdmin, ReadOnlyAdmin):
     """Legal and policy numbers with their source; what nobody has read in the text of the rule is marked."""
 
-    list_display = [
-        *(
-            "code",
-            "lender_type",
-            "figure",
-            "unit",
-            "standing",
-            "valid_from",
-            "valid_to",
-            "instrument",
-            "article",
-        ),
-        "sure",
-    ]
+    list_display = ["code", "lender_type", "figure", "standing", "valid_from", "valid_to", "source", "sure"]
     list_filter = [("certainty", ChoicesDropdownFilter), "lender_type", "jurisdiction"]
     search_fields = ["code", "instrument", "article"]
     resource_classes = [
@@ -97,14 +85,18 @@ class RuleParameterAdmin(ExportAdmin, ReadOnlyAdmin):
         )
     ]
     fields = [
-        *("code", "jurisdiction", "lender_type", "figure", "unit", "standing", "valid_from", "valid_to"),
+        *("code", "jurisdiction", "lender_type", "figure", "standing", "valid_from", "valid_to"),
         *("instrument", "article", "sure"),
     ]
     readonly_fields = ["figure", "standing", "sure"]
 
     @display(description=_("value"), ordering="value")
     def figure(self, rule: RuleParameter) -> str:
-        return f"{rule.value.normalize():f}"
+        return f"{number_format(rule.value.normalize(), force_grouping=True)} {rule.unit}"
+
+    @display(description=_("source"), ordering="instrument")
+    def source(self, rule: RuleParameter) -> str:
+        return f"{rule.instrument} {rule.article}".strip()
 
     @display(description=_("today"))
     def standing(self, rule: RuleParameter) -> Any:
@@ -153,7 +145,7 @@ class IndustryAdmin(ReadOnlyAdmin):
 
 @admin.register(Notice)
 class NoticeAdmin(ExportAdmin, ReadOnlyAdmin):
-    list_display = ["created_at", "customer", "channel", "state_", "words", "sent_at", "error"]
+    list_display = ["created_at", "customer_link", "channel", "state_", "words", "sent_at", "error"]
     list_filter = [
         ("state", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
@@ -182,7 +174,7 @@ class NoticeAdmin(ExportAdmin, ReadOnlyAdmin):
     def words(self, notice: Notice) -> str:
         return str(notice)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, notice: Notice) -> Any:
         return record_link(notice.customer)
 

@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
@@ -86,7 +86,6 @@ class AccountAdmin(ExportAdmin, ReadOnlyAdmin):
         rows = list(ledger.trial_balance(on))
         context = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": _("Trial balance"),
             "on": on,
             "rows": [
@@ -96,7 +95,6 @@ class AccountAdmin(ExportAdmin, ReadOnlyAdmin):
             "credit": sum((row.credit for row in rows), ZERO),
             "balance": sum((row.balance for row in rows), ZERO),
             "ties": ledger.tie_out(),
-            "accounts_url": reverse("admin:lending_account_changelist"),
         }
         return TemplateResponse(request, "admin/trial_balance.html", context)
 
@@ -111,7 +109,7 @@ def parse_on(text: str) -> date | None:
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ExportAdmin, ReadOnlyAdmin):
-    paginator = InfinitePaginator
+    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["number", "booked_on", "value_on", "memo", "product", "amount"]
     list_filter = [("booked_on", RangeDateFilter), ("product", RelatedDropdownFilter)]
     list_select_related = ["product"]
@@ -156,7 +154,7 @@ class JournalEntryAdmin(ExportAdmin, ReadOnlyAdmin):
 
 @admin.register(JournalLine)
 class JournalLineAdmin(ExportAdmin, ReadOnlyAdmin):
-    paginator = InfinitePaginator
+    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["entry", "booked_on", "account", "loan", "amount"]
     list_filter = [("account", RelatedDropdownFilter), ("entry__booked_on", RangeDateFilter)]
     list_select_related = ["entry", "account", "loan"]

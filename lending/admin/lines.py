@@ -15,7 +15,7 @@ from lending import clock
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import KeyedForm, ReasonForm, amount_field
-from lending.admin.parts import Section, money, record_link, state_label
+from lending.admin.parts import Section, money, percent, record_link, state_label
 from lending.models import CreditLine, LimitChange, LineHold, Purchase
 from lending.services import desk, lines, purchases
 
@@ -77,7 +77,7 @@ class TemporaryLimitForm(ReasonForm):
 
 @admin.register(CreditLine)
 class CreditLineAdmin(ExportAdmin, ServiceAdmin):
-    list_display = ["number", "state_", "customer", "product", "base_limit", "used", "held", "opened_on"]
+    list_display = ["number", "state_", "customer_link", "product", "base_limit", "used", "held", "opened_on"]
     list_filter = [
         ("state", ChoicesDropdownFilter),
         ("customer__kind", ChoicesDropdownFilter),
@@ -124,7 +124,7 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
     def state_(self, line: CreditLine) -> Any:
         return state_label(line)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, line: CreditLine) -> Any:
         return record_link(line.customer)
 
@@ -260,14 +260,14 @@ def _sections(line: CreditLine) -> Iterable[Section]:
 
 @admin.register(LimitChange)
 class LimitChangeAdmin(ReadOnlyAdmin):
-    list_display = ["at", "line", "customer", "kind", "before", "after", "cause", "by"]
+    list_display = ["at", "line", "customer_link", "kind", "before", "after", "cause", "by"]
     list_filter = [("kind", ChoicesDropdownFilter), ("at", RangeDateFilter)]
     list_select_related = ["line__customer", "by"]
     search_fields = ["=line__id", "line__customer__name", "cause"]
     date_hierarchy = "at"
 
-    @display(description=_("customer"))
-    def customer(self, change: LimitChange) -> Any:
+    @display(description=_("customer"), ordering="line__customer__name")
+    def customer_link(self, change: LimitChange) -> Any:
         return record_link(change.line.customer)
 
 
@@ -281,7 +281,7 @@ class RefundForm(KeyedForm):
 
 @admin.register(Purchase)
 class PurchaseAdmin(ExportAdmin, ServiceAdmin):
-    list_display = ["order_ref", "state_", "customer", "description", "amount", "tenor", "authorised_at"]
+    list_display = ["order_ref", "state_", "customer_link", "description", "amount", "tenor", "authorised_at"]
     list_filter = [
         ("state", ChoicesDropdownFilter),
         ("amount", RangeNumericFilter),
@@ -309,22 +309,26 @@ class PurchaseAdmin(ExportAdmin, ServiceAdmin):
             "captured",
             "refunded",
         ),
-        *("tenor", "annual_cost", "loan_link", "authorised_at", "expires_on"),
+        *("tenor", "cost", "loan_link", "authorised_at", "expires_on"),
     ]
-    readonly_fields = ["customer_link", "line_link", "loan_link", "state_"]
+    readonly_fields = ["customer_link", "line_link", "loan_link", "state_", "cost"]
     actions_detail = ["void", "refund"]
 
     @display(description=_("state"), ordering="state")
     def state_(self, purchase: Purchase) -> Any:
         return state_label(purchase)
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, purchase: Purchase) -> Any:
         return record_link(purchase.customer)
 
     @display(description=_("line"))
     def line_link(self, purchase: Purchase) -> Any:
         return record_link(purchase.line)
+
+    @display(description=_("annual cost shown"))
+    def cost(self, purchase: Purchase) -> str:
+        return percent(purchase.annual_cost)
 
     @display(description=_("loan"))
     def loan_link(self, purchase: Purchase) -> Any:

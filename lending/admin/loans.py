@@ -74,7 +74,7 @@ class WaiveForm(ChargeForm):
 @admin.register(Loan)
 class LoanAdmin(ExportAdmin, ServiceAdmin):
     list_display = [
-        *("number", "state_", "customer", "product", "principal_amount", "principal", "past_due"),
+        *("number", "state_", "customer_link", "product", "principal_amount", "principal", "past_due"),
         *("disbursed_on", "matures_on"),
     ]
     list_filter = [
@@ -106,7 +106,7 @@ class LoanAdmin(ExportAdmin, ServiceAdmin):
         ),
         (
             _("Position in the books"),
-            {"fields": ["position_on", "principal", "interest", "fee", "penalty", "credit"]},
+            {"fields": ["principal", "interest", "fee", "penalty", "credit"]},
         ),
     ]
     readonly_fields = ["customer_link", "line_link", "state_", "past_due", "payoff", "cost"]
@@ -129,7 +129,7 @@ class LoanAdmin(ExportAdmin, ServiceAdmin):
         days = loan.days_past_due(clock.today())
         return label(days, "danger" if days > 30 else "warning") if days else "–"
 
-    @display(description=_("customer"))
+    @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, loan: Loan) -> Any:
         return record_link(loan.customer)
 
@@ -291,8 +291,18 @@ def _journal(loan: Loan) -> Section:
 
 @admin.register(Transaction)
 class TransactionAdmin(ExportAdmin, ServiceAdmin):
-    paginator = InfinitePaginator
-    list_display = ["number", "type", "loan", "customer", "amount", "value_on", "booked_on", "channel", "by"]
+    paginator, show_full_result_count = InfinitePaginator, False
+    list_display = [
+        "number",
+        "type",
+        "loan",
+        "customer_link",
+        "amount",
+        "value_on",
+        "booked_on",
+        "channel",
+        "by",
+    ]
     list_filter = [("type", ChoicesDropdownFilter), ("booked_on", RangeDateFilter), "channel"]
     list_select_related = ["loan__customer", "by"]
     search_fields = ["=id", "=loan__id", "=key", "loan__customer__name"]
@@ -327,8 +337,8 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
     def number(self, row: Transaction) -> str:
         return f"T{row.pk:08d}"
 
-    @display(description=_("customer"))
-    def customer(self, row: Transaction) -> Any:
+    @display(description=_("customer"), ordering="loan__customer__name")
+    def customer_link(self, row: Transaction) -> Any:
         return record_link(row.loan.customer)
 
     @display(description=_("loan"))

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.admin.utils import quote
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from lending.words import money, percent
+from lending.words import percent
 
 __all__ = [
     "Card",
@@ -121,6 +123,11 @@ def record_link(record: Model | None, text: Any = None) -> SafeString | str:
         return "–"
     words = str(record) if text is None else text
     return link(words, url) if (url := page_of(record)) else words
+
+
+def money(amount: Decimal | str | None) -> str:
+    """1,234.50: staff read columns of figures, in the one currency of the house; a dash for nothing at all."""
+    return "–" if amount is None else number_format(Decimal(amount), 2, force_grouping=True)
 
 
 def allowed(user: Any, parts: Iterable[Any]) -> list[Any]:

@@ -92,6 +92,9 @@ class ProductAdmin(ServiceAdmin):
             {"fields": ["penalty_rate", "penalty_grace_days", "authorisation_days", "offer_days"]},
         ),
     ]
+    readonly_preprocess_fields = dict.fromkeys(
+        ("annual_rate", "fee_rate", "upfront_fee_rate", "penalty_rate"), percent
+    )
     actions_detail = ["go_live", "new_version", "retire"]
 
     @display(description=_("state"), ordering="state")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import F, Prefetch, Q, QuerySet, Sum
+from django.db.models import BooleanField, ExpressionWrapper, F, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from lending.fields import ZERO
@@ -77,9 +77,8 @@ def lines(customer: Customer) -> QuerySet[CreditLine]:
 
 def loans(customer: Customer) -> QuerySet[Loan]:
     """Loans that are owed first, the latest among them on top."""
-    return customer.loans.select_related("product").order_by(
-        Q(state__in=[*Loan.OWING, Loan.State.APPROVED]).desc(), "-id"
-    )
+    owed_first = ExpressionWrapper(Q(state__in=Loan.OWING), BooleanField()).desc()
+    return customer.loans.select_related("product").order_by(owed_first, "-id")
 
 
 def upcoming(customer: Customer, limit: int = 24) -> QuerySet[Instalment]:

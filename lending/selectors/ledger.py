@@ -65,6 +65,6 @@ def tie_out() -> list[TieOut]:
         .annotate(sum=Sum("amount"))
     )
     return [
-        TieOut(account, books.get(account, ZERO), sign * loans[part])
+        TieOut(account, books.get(account, ZERO), sign * loans[part] + ZERO)
         for account, (part, sign) in CONTROLS.items()
     ]

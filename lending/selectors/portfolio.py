@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import dropwhile
 
 from django.db import connection
 from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquery, Sum, Value
@@ -152,11 +153,12 @@ def _first_month(on: date, months: int) -> date:
 
 
 def history(on: date, months: int = 12) -> list[Month]:
-    """Outstanding principal and overdue instalments at the end of each of the last months."""
+    """Outstanding principal and overdue instalments at the end of each of the last months with business."""
     start = _first_month(on, months)
     with connection.cursor() as cursor:
         cursor.execute(_HISTORY, {"on": on, "start": start, "account": ledger.PRINCIPAL})
-        return [Month(*row) for row in cursor.fetchall()]
+        rows = [Month(*row) for row in cursor.fetchall()]
+    return list(dropwhile(lambda month: not month.outstanding and not month.overdue, rows))
 
 
 def outcomes(on: date, months: int = 12) -> list[tuple[date, dict[str, int]]]:
