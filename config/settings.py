@@ -173,6 +173,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Shanghai")
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
+FORMAT_MODULE_PATH = "config.formats"
 CURRENCY = env.text("CURRENCY", "CNY")
 
 # --- files ------------------------------------------------------------------------------------------------

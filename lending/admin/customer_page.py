@@ -80,7 +80,11 @@ def _tabs(sections: Iterable[Section]) -> list[Tab]:
     for section in sections:
         if section.tab:
             by_tab.setdefault(section.tab, []).append(section)
-    return [Tab(name, TABS.get(name, name), by_tab[name]) for name in [*TABS, *by_tab] if name in by_tab]
+    return [
+        Tab(name, TABS.get(name, name), by_tab[name])
+        for name in dict.fromkeys([*TABS, *by_tab])
+        if name in by_tab
+    ]
 
 
 def _sections_above(customer: Customer, on: date) -> Iterable[Section]:

@@ -62,7 +62,7 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
 
     @display(description=_("about"))
     def about(self, event: Event) -> Any:
-        name, url = f"{event.subject_type} {event.subject_id}", timeline.subject_url(event)
+        name, url = timeline.subject_words(event), timeline.subject_url(event)
         return link(name, url) if url else name
 
     @display(description=_("changed"))

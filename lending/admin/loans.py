@@ -218,7 +218,9 @@ def _instalments(loan: Loan, on: date) -> Section:
             money(row.total),
             money(row.paid),
             money(row.waived),
-            label(money(row.outstanding), "danger" if row.outstanding and row.due_on < on else ""),
+            label(money(row.outstanding), "danger")
+            if row.outstanding and row.due_on < on
+            else money(row.outstanding),
             row.paid_on,
         )
         for row in loan.instalments.all()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from lending import clock, engine
 from lending.admin.base import Acting, ServiceAdmin, service_action
@@ -46,6 +46,7 @@ class ProductForm(forms.ModelForm):
             *("authorisation_days", "offer_days"),
         ]
         widgets = {
+            "tenors": UnfoldAdminTextInputWidget(),
             "day_count": UnfoldAdminSelectWidget(choices=[(one, one) for one in DAY_COUNTS]),
             "interest_period": UnfoldAdminSelectWidget(
                 choices=[("PERIOD", _("by period")), ("DAILY", _("by day"))]
@@ -177,9 +178,7 @@ def _preview(product: Product, amount: Decimal) -> Iterable[Section]:
     except (engine.TermsError, rules.MissingRule) as problem:
         yield Section(_("What it costs"), note=str(problem))
         return
-    links = [
-        link(money(one), f"?amount={one}") for one in (product.min_amount, Decimal(10000), product.max_amount)
-    ]
+    links = [link(money(one), f"?amount={one}") for one in (product.min_amount, product.max_amount)]
     yield Section(
         _("What it costs"),
         [_("Instalments"), _("First instalment"), _("Fees and interest"), _("Total"), _("Annual cost")],

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import words
 from lending.admin.parts import Timeline, page_of
-from lending.models import Event
+from lending.models import Collateral, Consent, Customer, Document, Event, LineHold, Transaction
 
 WORDS = {
     "customer.registered": _("Registered"),
@@ -50,12 +50,18 @@ WORDS = {
     "purchase.voided": _("Purchase voided"),
     "purchase.expired": _("Authorisation ran out"),
     "purchase.refunded": _("Purchase refunded"),
-    "loan.booked": _("Loan booked"),
-    "loan.disbursed": _("Loan paid out"),
-    "loan.posted": _("Posted to the loan"),
-    "loan.settled": _("Loan settled"),
-    "loan.reopened": _("Loan open again"),
-    "loan.written_off": _("Loan written off"),
+    "loan.disbursement": _("Loan paid out"),
+    "loan.repayment": _("Repayment booked"),
+    "loan.charge": _("Charge booked"),
+    "loan.waiver": _("Charge waived"),
+    "loan.merchant_refund": _("Merchant's refund booked"),
+    "loan.payout_refund": _("Payout refunded"),
+    "loan.goodwill": _("Goodwill credit booked"),
+    "loan.credit_refund": _("Credit balance paid out"),
+    "loan.settlement": _("Loan settled early"),
+    "loan.write_off": _("Loan written off"),
+    "loan.recovery": _("Recovery booked"),
+    "loan.reversal": _("Transaction reversed"),
     "payment.started": _("Payment started"),
     "payment.paid": _("Payment received"),
     "payment.failed": _("Payment failed"),
@@ -93,6 +99,7 @@ _NAMES = {
     "kind": _("kind"),
     "limit": _("limit"),
     "note": _("note"),
+    "order_ref": _("order"),
     "outcome": _("outcome"),
     "product": _("product"),
     "purpose": _("purpose"),
@@ -102,9 +109,26 @@ _NAMES = {
     "starts_on": _("starts on"),
     "step": _("step"),
     "tenor": _("instalments"),
+    "transaction": _("transaction"),
     "type": _("type"),
     "value": _("value"),
+    "value_on": _("value date"),
     "version": _("version"),
+}
+# Codes that events carry, in words.
+_CODES = {
+    code: words
+    for choices in (
+        Customer.Kind,
+        Customer.State,
+        Consent.Purpose,
+        Collateral.Kind,
+        Collateral.State,
+        Document.Kind,
+        LineHold.Cause,
+        Transaction.Type,
+    )
+    for code, words in choices.choices
 }
 # Fingerprints mean nothing to a reader.
 _HIDDEN = {"sheet", "sha256", "text", "key"}
@@ -143,6 +167,15 @@ def subject_url(event: Event) -> str:
     return page_of(model(pk=event.subject_id))
 
 
+def subject_words(event: Event) -> str:
+    """What the event is about: the kind of record and its number."""
+    try:
+        name = apps.get_model(event.subject_type)._meta.verbose_name
+    except (LookupError, ValueError):
+        name = event.subject_type
+    return f"{name} {event.subject_id}"
+
+
 def changes(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The figures of an event, each with its name; what was before and after on one line."""
     before, after = data.get("before"), data.get("after")
@@ -164,4 +197,4 @@ def _name(name: str) -> str:
 def _text(name: str, value: Any) -> str:
     if name == "reasons":
         return "; ".join(words.reason(code) for code in value)
-    return "–" if value in (None, "") else str(value)
+    return "–" if value in (None, "") else str(_CODES.get(value, value) if isinstance(value, str) else value)

@@ -1,0 +1,1 @@
+"""How dates and figures are written, where the framework's habit would be misread."""
