@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,11 +29,15 @@ Values = Mapping[str, Any]
 
 
 class FeatureSpec(NamedTuple):
-    """What is expected of a feature: `sign` is +1 when a higher value means more risk, -1 less, 0 unknown."""
+    """What is expected of a feature: `sign` is +1 when a higher value means more risk, -1 less, 0 unknown.
+
+    `ratio` names two columns, the first of which is divided by the second.
+    """
 
     name: str
     sign: int = 0
     kind: str = NUMERIC
+    ratio: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Feature:
     sign: int
     bins: tuple[Bin, ...]
     missing: Bin
+    ratio: tuple[str, str] | None = None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self.ratio or (self.name,)
 
     @cached_property
     def bounds(self) -> list[float]:
@@ -72,6 +81,13 @@ class Feature:
     @cached_property
     def by_member(self) -> dict[str, Bin]:
         return {member: b for b in self.bins for member in b.members}
+
+    def value(self, values: Values) -> Any:
+        """The value of this feature for one customer."""
+        if self.ratio is None:
+            return values[self.name]
+        top, bottom = (number_of(values[name], name) for name in self.ratio)
+        return None if top is None or not bottom else top / bottom
 
     def bin_of(self, value: Any) -> Bin:
         """The row that holds `value`. Raises ValueError when a number is expected and none is given."""
@@ -87,7 +103,7 @@ class Feature:
         if self.kind == CATEGORY:
             rows = {m: i for i, b in enumerate(self.bins) for m in b.members}
             return np.array([rows.get(category_of(v) or "", len(self.bins)) for v in column], dtype=np.intp)
-        numbers = np.asarray(column, dtype=float)
+        numbers = numbers_of(column, self.name)
         found = np.searchsorted(self.bounds, numbers, side="left")
         finite = np.isfinite(numbers)
         return found if finite.all() else np.where(finite, found, len(self.bins))
@@ -132,14 +148,15 @@ class Scorecard:
     def base_points(self) -> float:
         return score_of(self.base_log_odds)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(f.name for f in self.features)
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns the card asks for."""
+        return tuple(dict.fromkeys(name for f in self.features for name in f.inputs))
 
     def score(self, values: Values) -> Result:
         """Scores one customer. A value of None is missing; an absent name raises ValueError."""
         self._require(values)
-        log_odds = {f.name: f.bin_of(values[f.name]).log_odds for f in self.features}
+        log_odds = {f.name: f.bin_of(f.value(values)).log_odds for f in self.features}
         score = score_of(self.base_log_odds + math.fsum(log_odds.values()))
         points = tuple((name, 0.0 - FACTOR * part) for name, part in log_odds.items())
         return Result(score, pd_of(score), self.grade(score), points)
@@ -148,13 +165,14 @@ class Scorecard:
         return self.score(values).reasons(limit)
 
     def score_many(self, table: Any) -> "np.ndarray":
-        """Scores of many customers, from columns by name or a matrix of numbers in the order of `names`."""
+        """Scores of many customers, from columns by name or a matrix of numbers in the order of `inputs`."""
         import numpy as np
 
         columns = self._columns(table)
-        total = np.full(len(columns[0]) if columns else len(table), self.base_log_odds)
-        for feature, column in zip(self.features, columns, strict=True):
-            total += np.take(np.asarray(feature.log_odds_by_row), feature.index_many(column))
+        total = np.full(len(columns[self.inputs[0]]) if columns else len(table), self.base_log_odds)
+        for feature in self.features:
+            rows = feature.index_many(column_of(feature, columns))
+            total += np.take(np.asarray(feature.log_odds_by_row), rows)
         return OFFSET - FACTOR * total
 
     def grade(self, score: float) -> str:
@@ -189,15 +207,15 @@ class Scorecard:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def _require(self, values: Values) -> None:
-        absent = [f.name for f in self.features if f.name not in values]
+        absent = [name for name in self.inputs if name not in values]
         if absent:
             raise ValueError(f"the scorecard asks for: {', '.join(absent)}")
 
-    def _columns(self, table: Any) -> Sequence[Any]:
+    def _columns(self, table: Any) -> Mapping[str, Any]:
         if not hasattr(table, "keys"):
-            return [table[:, i] for i in range(len(self.features))]
+            return {name: table[:, i] for i, name in enumerate(self.inputs)}
         self._require(table)
-        return [table[f.name] for f in self.features]
+        return {name: table[name] for name in self.inputs}
 
 
 def score_of(log_odds: float) -> float:
@@ -229,6 +247,28 @@ def number_of(value: Any, name: str = "value") -> float | None:
     return number if math.isfinite(number) else None
 
 
+def numbers_of(column: Any, name: str = "value") -> "np.ndarray":
+    """A column of floats with NaN for what is missing; see `number_of`."""
+    import numpy as np
+
+    array = np.asarray(column)
+    if array.dtype.kind in "biuf":
+        return array.astype(float, copy=False)
+    known = (number_of(v, name) for v in array)
+    return np.array([np.nan if v is None else v for v in known], dtype=float)
+
+
+def column_of(spec: FeatureSpec | Feature, table: Mapping[str, Any]) -> Any:
+    """The column of a feature: one of the table, or one divided by another (missing where that is zero)."""
+    if spec.ratio is None:
+        return table[spec.name]
+    import numpy as np
+
+    top, bottom = (numbers_of(table[name], name) for name in spec.ratio)
+    with np.errstate(all="ignore"):
+        return np.where(bottom == 0, np.nan, top / bottom)
+
+
 def category_of(value: Any) -> str | None:
     """The text that stands for a category (3 and 3.0 are one), or None for what is missing."""
     if value is None or value != value or value == "":
@@ -248,4 +288,5 @@ def _bin(raw: dict[str, Any]) -> Bin:
 
 
 def _feature(raw: dict[str, Any]) -> Feature:
-    return Feature(**{**raw, "bins": tuple(_bin(b) for b in raw["bins"]), "missing": _bin(raw["missing"])})
+    tables = {"bins": tuple(_bin(b) for b in raw["bins"]), "missing": _bin(raw["missing"])}
+    return Feature(**{**raw, **tables, "ratio": tuple(raw["ratio"]) if raw["ratio"] else None})

@@ -23,16 +23,22 @@ from risk.engine.metrics import calibration
 from risk.engine.scorecard import (
     BANDS,
     CATEGORY,
+    NUMERIC,
     Bin,
     Feature,
     FeatureSpec,
     Scorecard,
     category_of,
+    column_of,
     cuts,
-    number_of,
+    numbers_of,
 )
 
+Table = Mapping[str, Any]
+
 MAX_BINS = 64
+FOLDS = 5
+MAX_REPEATS = 3
 MIN_CATEGORY = 10  # rarer categories are treated like unseen ones
 SAME = 1e-12  # neighbouring bins closer than this are one bin
 
@@ -53,8 +59,8 @@ class Binning:
         if self.spec.kind == CATEGORY:
             rows = {m: i for i, m in enumerate(self.members)}
             return np.array([rows.get(category_of(v) or "", np.nan) for v in column], dtype=float)
-        values = numbers(column, self.spec.name)
-        return np.where(np.isnan(values), np.nan, np.searchsorted(self.bounds, values, side="left"))
+        values = numbers_of(column, self.spec.name)
+        return np.where(np.isfinite(values), np.searchsorted(self.bounds, values, side="left"), np.nan)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Model:
     slope: float
     intercept: float
 
-    def log_odds(self, table: Mapping[str, Sequence[Any]]) -> np.ndarray:
+    def log_odds(self, table: Table) -> np.ndarray:
         return self._of_codes(encode(self.binnings, table))
 
     def _of_codes(self, codes: np.ndarray) -> np.ndarray:
@@ -75,47 +81,86 @@ class Model:
 
 
 def train(
-    table: Mapping[str, Sequence[Any]],
+    table: Table,
     y: Sequence[int],
     features: Sequence[FeatureSpec],
     *,
     seed: int,
     groups: Sequence[Any] | None = None,
+    ratios: int = 0,
     bands: Mapping[str, float] = BANDS,
     max_bins: int = MAX_BINS,
 ) -> Scorecard:
     """Trains and exports in one go; see `fit` and `export`."""
-    return export(fit(table, y, features, seed=seed, groups=groups, max_bins=max_bins), table, y, bands, seed)
+    model = fit(table, y, features, seed=seed, groups=groups, ratios=ratios, max_bins=max_bins)
+    return export(model, table, y, bands, seed)
 
 
 def fit(
-    table: Mapping[str, Sequence[Any]],
+    table: Table,
     y: Sequence[int],
     features: Sequence[FeatureSpec],
     *,
     seed: int,
     groups: Sequence[Any] | None = None,
+    ratios: int = 0,
     max_bins: int = MAX_BINS,
 ) -> Model:
-    """Fits the model. `y` is 1 for bad; rows of one group never stand on both sides of a fold.
+    """Fits the model on columns by name (a pandas frame will do). `y` is 1 for bad.
 
-    Raises ValueError when the target is not 0 and 1, or either is too rare to learn from.
+    Rows of one group never stand on both sides of a fold. Up to `ratios` ratios of two numbers are
+    added as features of their own, where the two matter together: a sum of one-feature functions
+    cannot see that otherwise. Raises ValueError when the target is not 0 and 1 or too rare to learn.
     """
     target = _target(y)
-    binnings = tuple(binning(spec, table[spec.name], max_bins) for spec in features)
+    binnings = [binning(spec, column_of(spec, table), max_bins) for spec in features]
     codes = encode(binnings, table)
+    found = [
+        binning(s, column_of(s, table), max_bins) for s in find_ratios(binnings, codes, target, ratios, seed)
+    ]
+    if found:
+        binnings, codes = [*binnings, *found], np.hstack([codes, encode(found, table)])
     folds = _folds(codes, target, groups, seed)
     fits = tuple(_fit_one(binnings, codes, target, held_out, seed + i) for i, held_out in enumerate(folds))
-    unseen = np.empty(len(target))
+    unseen = np.zeros(len(target))
     for held_out, one in zip(folds, fits, strict=True):
-        unseen[held_out] = one.decision_function(codes[held_out])
+        unseen[held_out] += one.decision_function(codes[held_out]) / (len(folds) / FOLDS)
     slope, intercept = calibration(target, unseen)
-    return Model(binnings, fits, slope, intercept)
+    return Model(tuple(binnings), fits, slope, intercept)
+
+
+def find_ratios(
+    binnings: Sequence[Binning], codes: np.ndarray, y: np.ndarray, limit: int, seed: int
+) -> list[FeatureSpec]:
+    """Ratios of the pairs of numbers that unrestricted trees most often split on one after the other."""
+    if limit < 1:
+        return []
+    trees = HistGradientBoostingClassifier(
+        categorical_features=[b.spec.kind == CATEGORY for b in binnings],
+        max_iter=150,
+        max_depth=3,
+        max_leaf_nodes=8,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(codes, y)
+    gains: Counter[tuple[int, int]] = Counter()
+    for (tree,) in trees._predictors:  # no public name leads to the splits
+        for parent in tree.nodes[tree.nodes["is_leaf"] == 0]:
+            for child in tree.nodes[[parent["left"], parent["right"]]]:
+                pair = sorted((int(parent["feature_idx"]), int(child["feature_idx"])))
+                if not child["is_leaf"] and pair[0] != pair[1]:
+                    gains[pair[0], pair[1]] += child["gain"]
+    plain = [b.spec for b in binnings]
+    pairs = [(plain[a], plain[b]) for (a, b), _ in gains.most_common()]
+    usable = [
+        (a.name, b.name) for a, b in pairs if {a.kind, b.kind} == {NUMERIC} and not (a.ratio or b.ratio)
+    ]
+    return [FeatureSpec(f"{a} / {b}", ratio=(a, b)) for a, b in usable[:limit]]
 
 
 def export(
     model: Model,
-    table: Mapping[str, Sequence[Any]],
+    table: Table,
     y: Sequence[int],
     bands: Mapping[str, float] = BANDS,
     seed: int = 0,
@@ -142,23 +187,13 @@ def binning(spec: FeatureSpec, column: Sequence[Any], max_bins: int = MAX_BINS) 
         counts = Counter(key for v in column if (key := category_of(v)) is not None)
         kept = [key for key, n in counts.most_common(max_bins) if n >= MIN_CATEGORY]
         return Binning(spec, members=tuple(sorted(kept)))
-    values = numbers(column, spec.name)
-    known = np.sort(values[~np.isnan(values)])
+    values = numbers_of(column, spec.name)
+    known = np.sort(values[np.isfinite(values)])
     return Binning(spec, bounds=tuple(_bounds(known, max_bins)))
 
 
-def numbers(column: Sequence[Any], name: str) -> np.ndarray:
-    """A column of floats with NaN for what is missing."""
-    array = np.asarray(column)
-    if array.dtype.kind in "biuf":
-        values = array.astype(float)
-        return np.where(np.isfinite(values), values, np.nan)
-    known = (number_of(v, name) for v in column)
-    return np.array([np.nan if v is None else v for v in known], dtype=float)
-
-
-def encode(binnings: Sequence[Binning], table: Mapping[str, Sequence[Any]]) -> np.ndarray:
-    return np.column_stack([b.codes(table[b.spec.name]) for b in binnings])
+def encode(binnings: Sequence[Binning], table: Table) -> np.ndarray:
+    return np.column_stack([b.codes(column_of(b.spec, table)) for b in binnings])
 
 
 def _target(y: Sequence[int]) -> np.ndarray:
@@ -185,11 +220,11 @@ def _bounds(known: np.ndarray, max_bins: int) -> list[float]:
 
 
 def _folds(codes: np.ndarray, y: np.ndarray, groups: Sequence[Any] | None, seed: int) -> list[np.ndarray]:
-    if groups is None:
-        splitter: Any = StratifiedKFold(5, shuffle=True, random_state=seed)
-    else:
-        splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    return [held_out for _, held_out in splitter.split(codes, y, groups)]
+    """The rows held out by each fit; small sets are split several times over, which steadies the average."""
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    repeats = min(MAX_REPEATS, 1 + 10_000 // len(y))
+    splitters = (kind(FOLDS, shuffle=True, random_state=seed + i) for i in range(repeats))
+    return [held_out for splitter in splitters for _, held_out in splitter.split(codes, y, groups)]
 
 
 def _fit_one(
@@ -203,7 +238,7 @@ def _fit_one(
         categorical_features=categories,
         learning_rate=0.1,
         max_iter=1000,
-        max_leaf_nodes=4,
+        max_leaf_nodes=3,
         min_samples_leaf=20,
         l2_regularization=1.0,
         early_stopping=True,
@@ -233,7 +268,7 @@ def _feature(one: Binning, part: np.ndarray, counts: np.ndarray, bads: np.ndarra
         bins.sort(key=lambda b: (b.log_odds, b.members))
     else:
         bins = [Bin(*row, upper=u) for row, u in zip(rows, (*one.bounds, None), strict=True)]
-    return Feature(one.spec.name, one.spec.kind, one.spec.sign, tuple(_merged(bins)), missing)
+    return Feature(one.spec.name, one.spec.kind, one.spec.sign, tuple(_merged(bins)), missing, one.spec.ratio)
 
 
 def _merged(bins: list[Bin]) -> list[Bin]:
