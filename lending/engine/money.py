@@ -40,7 +40,7 @@ def unit_of(decimals: int) -> Decimal:
 
 def to_minor(amount: Decimal, decimals: int) -> int:
     """``amount`` in whole minor units; raises ValueError when it has more decimals than the currency."""
-    scaled = amount.scaleb(decimals, WIDE)
+    scaled = WIDE.scaleb(amount, decimals)
     whole = int(scaled)
     if whole != scaled:
         raise ValueError(f"{amount} has more than {decimals} decimals")

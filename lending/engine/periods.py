@@ -56,7 +56,7 @@ def periods(terms: Terms) -> list[Period]:
     dates = due_dates(terms)
     starts = [terms.disbursed_on, *dates[:-1]]
     rate_num, rate_den = terms.annual_rate.as_integer_ratio()
-    if _is_uniform(terms):
+    if is_uniform(terms):
         num, den = _fraction(terms, terms.disbursed_on, dates[0], True)
         num, den = num * rate_num, den * rate_den
         return [Period(start, end, num, den) for start, end in zip(starts, dates, strict=True)]
@@ -69,7 +69,7 @@ def periods(terms: Terms) -> list[Period]:
     return found
 
 
-def _is_uniform(terms: Terms) -> bool:
+def is_uniform(terms: Terms) -> bool:
     """Whether every period has the same factor, whatever its days."""
     if terms.interest_free_days or terms.unit == "DAY":
         return False

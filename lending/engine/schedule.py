@@ -1,13 +1,12 @@
 """The schedule of a loan: what falls due when, to the cent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from lending.engine.money import WIDE, from_minors, round_ratio, to_minor
-from lending.engine.periods import Period, periods
+from lending.engine.periods import Period, is_uniform, periods
 from lending.engine.terms import Method, Terms
 
 MAX_SMOOTHINGS = 3
@@ -15,8 +14,7 @@ MAX_SMOOTHINGS = 3
 Parts = list[tuple[int, int]]  # (principal, interest) of each instalment, in minor units
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One instalment as agreed; ``balance`` is the principal still owed after it."""
 
     due_on: date
@@ -133,14 +131,25 @@ def level_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> i
     """P * prod(1 + f) / (1 + sum of the products), rounded: the annuity formula over uneven periods."""
     if not terms.annual_rate:
         return _to_multiple(terms, principal, len(steps))
-    product, total, growth, last = _ONE, _ZERO, _ONE, None
-    for _, _, num, den, _ in steps:
-        if (num, den) != last:
-            growth, last = WIDE.divide(num + den, den), (num, den)
-        product = WIDE.multiply(product, growth)
-        total = WIDE.fma(total, growth, _ONE)
+    product, total = _growth(terms, steps)
     num, den = WIDE.divide(WIDE.multiply(principal, product), total).as_integer_ratio()
     return _to_multiple(terms, num, den)
+
+
+def _growth(terms: Terms, steps: Sequence[Period]) -> tuple[Decimal, Decimal]:
+    """The product of all (1 + f), and 1 + the sum of the products of the later ones."""
+    if is_uniform(terms):
+        num, den = steps[-1].num, steps[-1].den
+        product = WIDE.power(WIDE.divide(num + den, den), len(steps))
+        gained = WIDE.subtract(product, _ONE)
+        if gained > _TINY:
+            return product, WIDE.divide(gained, WIDE.divide(num, den))
+    product, total = _ONE, _ZERO
+    for _, _, num, den, _ in steps:
+        growth = WIDE.divide(num + den, den)
+        product = WIDE.multiply(product, growth)
+        total = WIDE.fma(total, growth, _ONE)
+    return product, total
 
 
 def _amortise(rounding: str, principal: int, steps: Sequence[Period], level: int) -> Parts:
@@ -271,6 +280,7 @@ def _at_maturity(rows: list[PlanRow]) -> PlanRow:
 
 
 _ONE, _ZERO = Decimal(1), Decimal(0)
+_TINY = Decimal("1e-10")  # below this the closed form would lose digits
 _METHODS: dict[Method, Callable[[Course], Parts]] = {
     Method.EQUAL_INSTALMENT: _equal_instalment,
     Method.EQUAL_PRINCIPAL: _equal_principal,
