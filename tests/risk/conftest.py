@@ -26,7 +26,13 @@ from tests.lending.conftest import (  # noqa: F401 - fixtures
 _numbers = count(1)
 
 
-def row(ref: str, kind: str = "ORDER", at: datetime | None = None, amount: Any = "100", **rest: Any) -> EventRow:
+def row(
+    ref: str,
+    kind: str = "ORDER",
+    at: datetime | None = None,  # noqa: F811
+    amount: Any = "100",
+    **rest: Any,
+) -> EventRow:
     """One event with a number of its own; money only where the kind has it."""
     values = {
         "source": "shop",
