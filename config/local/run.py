@@ -203,10 +203,25 @@ def _welcome(address: Address) -> None:
   Customers   {address}/
   Staff       {address}/admin/
   API         {address}/api/docs/
-
+{_demo_logins()}
   Logs        {LOCAL / "logs"}
   Ctrl-C stops everything; the data stays in {LOCAL}
 """)
+
+
+def _demo_logins() -> str:
+    """Who can sign in with the demo's password; nothing where there is no demo."""
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        found = connection.execute(
+            "SELECT is_staff, username, email FROM lending_user"
+            " WHERE email LIKE '%@example.com' AND is_active AND NOT starts_with(password, '!') ORDER BY id"
+        ).fetchall()
+    staff = [username for is_staff, username, _email in found if is_staff]
+    customers = [email for is_staff, _username, email in found if not is_staff]
+    lines = [f"\n  Sign in, with the password {env.text('DEMO_PASSWORD', 'demo')}"] if found else []
+    lines += [f"  - staff     {', '.join(staff)}"] if staff else []
+    lines += [f"  - customers {', '.join(customers[:3])}"] if customers else []
+    return "\n".join(lines + [""]) if lines else ""
 
 
 def _watch(processes: list[Process]) -> None:
