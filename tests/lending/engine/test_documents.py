@@ -6,17 +6,17 @@ A table stands under a comment that says what it shows: `<!-- quote {terms} -->`
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lending.engine import Terms, annual_cost, payoff, replay, schedule
-from lending.engine.jsonlines import read_event
+from lending.engine import Event, Terms, annual_cost, payoff, replay, schedule
 from lending.engine.terms import read_date
-from tests.lending.engine.cases import cents
+from tests.lending.engine.cases import D, cents, out, rules
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "algorithms"
-TABLE = re.compile(r"(<!-- (quote|replay|payoff|cost) (\{.*?\}) -->\n)((?:\|.*\n)*)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (quote|replay|payoff|cost) (\{.*?\}) -->\n)((?:\|[^\n]*\n)*)", re.DOTALL)
 USUAL = {"method": "EQUAL_INSTALMENT", "annual_rate": "0.12", "disbursed_on": "2024-01-31"}
 
 
@@ -26,19 +26,34 @@ def _table(head: str, rows: list[list[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def _terms(case: dict) -> Terms:
+    """Terms with the usual ones filled in; "VERTICAL LAST" stands for rules in the usual order."""
+    words = case.get("allocation", "").split()
+    terms = Terms.from_json({**USUAL, **{name: case[name] for name in case if name != "allocation"}})
+    return replace(terms, allocation=rules(*words) if len(words) == 2 else words[0]) if words else terms
+
+
+def _events(terms: Terms, lines: list[str]) -> list[Event]:
+    """The disbursement and lines like "2024-02-15 CHARGE FEE 5"."""
+    events = [out(terms)]
+    for number, line in enumerate(lines):
+        day, kind, *rest = line.split()
+        part = rest[0] if len(rest) == 2 else None
+        events.append(Event(f"e{number}", kind, read_date(day), D(rest[-1]), kind=part))
+    return events
+
+
 def _quote(case: dict) -> str:
-    terms = Terms.from_json({**USUAL, **case})
     rows = [
         [row.due_on.isoformat(), *cents(row.principal, row.interest, row.fee, row.total, row.balance).split()]
-        for row in schedule(terms)
+        for row in schedule(_terms(case))
     ]
     return _table("due principal interest fee total balance", rows)
 
 
 def _replay(case: dict) -> str:
-    terms = Terms.from_json({**USUAL, **case["terms"]})
-    as_of = read_date(case["as_of"])
-    state = replay(terms, [read_event(event, as_of) for event in case["events"]], as_of)
+    terms = _terms(case["terms"])
+    state = replay(terms, _events(terms, case["events"]), read_date(case["as_of"]))
     rows = [
         [
             row.due_on.isoformat(),
@@ -53,20 +68,19 @@ def _replay(case: dict) -> str:
 
 def _payoff(case: dict) -> str:
     rows = []
-    for name, terms in case["terms"].items():
-        agreed = Terms.from_json({**USUAL, **terms})
+    for name, agreed in case["terms"].items():
+        terms = _terms(agreed)
         for day in case["on"]:
-            on = read_date(day)
-            figure = payoff(agreed, [read_event(event, on) for event in case["events"]], on)
+            figure = payoff(terms, _events(terms, []), read_date(day))
             parts = cents(figure.principal, figure.interest, figure.fee, figure.penalty, figure.total)
             rows.append([f"{name}, {day}", *parts.split()])
-    return _table("settled_on principal interest fee penalty total", rows)
+    return _table("settled principal interest fee penalty total", rows)
 
 
 def _cost(case: dict) -> str:
     rows = []
     for name, terms in case.items():
-        cost = annual_cost(Terms.from_json({**USUAL, **terms}))
+        cost = annual_cost(_terms(terms))
         rows.append([name, *(f"{rate * 100:.2f} %" for rate in (cost.nominal, cost.effective))])
     return _table("loan nominal compounded", rows)
 
