@@ -7,10 +7,12 @@ from lending.models import Customer, User
 # The figures that features are made from; a statement may leave out what its company does not report.
 FIGURES = {
     "revenue": _("Revenue"),
+    "costs": _("Costs before interest and tax"),
     "net_profit": _("Net profit"),
     "ebit": _("Earnings before interest and tax"),
     "interest_expense": _("Interest expense"),
     "total_assets": _("Total assets"),
+    "cash": _("Cash at bank"),
     "current_assets": _("Current assets"),
     "total_liabilities": _("Total liabilities"),
     "current_liabilities": _("Current liabilities"),
