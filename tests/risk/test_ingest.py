@@ -115,7 +115,12 @@ def test_any_order_and_any_batches_give_the_sums_of_the_events(alice, make_custo
     kinds = PlatformEvent.Kind.values
     rng = random.Random(7)
     rows = [
-        row(rng.choice(["alice", "mei"]), rng.choice(kinds), days_ago(rng.randrange(9)), str(rng.randrange(500)))
+        row(
+            rng.choice(["alice", "mei"]),
+            rng.choice(kinds),
+            days_ago(rng.randrange(9)),
+            str(rng.randrange(500)),
+        )
         for _ in range(200)
     ]
     rng.shuffle(rows)
@@ -196,7 +201,10 @@ def test_an_empty_batch_is_fine(tell):
 
 def test_events_are_never_edited_or_deleted(alice, tell):
     tell(row("alice"))
-    for change in (lambda: PlatformEvent.objects.update(kind="RETURN"), lambda: PlatformEvent.objects.all().delete()):
+    for change in (
+        lambda: PlatformEvent.objects.update(kind="RETURN"),
+        lambda: PlatformEvent.objects.all().delete(),
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
 
@@ -207,7 +215,9 @@ def test_two_workers_with_the_same_batches_count_each_event_once():
     close.open_books(on=MONDAY)
     at = moment(MONDAY)
     for n in range(20):
-        customers.register(kind="PERSON", name="甲", platform_ref=f"c{n}", registered_on=MONDAY, by=None, at=at)
+        customers.register(
+            kind="PERSON", name="甲", platform_ref=f"c{n}", registered_on=MONDAY, by=None, at=at
+        )
     rows = [row(f"c{n % 20}", at=days_ago(n % 3), amount="10") for n in range(600)]
     batches = [rows[start : start + 50] for start in range(0, 600, 25)]
     barrier, results, errors = threading.Barrier(2), [], []
