@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 # What each app brings. Lending's pages ask these paths and know nothing of who answers.
-ROLE_GRANTS = ["lending.roles.GRANTS"]
-DASHBOARD_CARDS = ["lending.admin.dashboard.cards"]
-CUSTOMER_SECTIONS: list[str] = []
+ROLE_GRANTS = ["lending.roles.GRANTS", "dunning.roles.GRANTS"]
+DASHBOARD_CARDS = ["lending.admin.dashboard.cards", "dunning.admin.house.cards"]
+CUSTOMER_SECTIONS: list[str] = ["dunning.admin.house.customer_sections"]
 APPLICATION_SECTIONS: list[str] = []
-EVENT_WORDS = ["lending.admin.timeline.WORDS"]
+EVENT_WORDS = ["lending.admin.timeline.WORDS", "dunning.admin.house.WORDS"]
 
 # What the steps of the daily close do, for the page that shows them.
 CLOSE_STEP_WORDS = {
@@ -60,6 +60,18 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Loans"), "request_quote", "lending.loan"),
             Item(_("Collateral"), "shield", "lending.collateral"),
             Item(_("Approvals"), "done_all", "lending.approvalrequest"),
+        ],
+    ),
+    (
+        _("Collections"),
+        [
+            Item(_("Cases"), "support_agent", "dunning.case"),
+            Item(_("Contacts"), "call", "dunning.contact"),
+            Item(_("Promises"), "handshake", "dunning.promise"),
+            Item(_("Disputes"), "feedback", "dunning.dispute"),
+            Item(_("Legal matters"), "gavel", "dunning.legalmatter"),
+            Item(_("Stop requests"), "do_not_disturb", "dunning.stoprequest"),
+            Item(_("Strategies"), "route", "dunning.strategy"),
         ],
     ),
     (

@@ -16,16 +16,15 @@ BUCKETS: dict[str, tuple[int, int | None]] = {
 }
 
 
-def ranked() -> QuerySet[Case]:
-    """Open cases with `rank`, `last_contact_at`, `last_outcome`, `call_planned_for`, `promised`, `promised_for`."""
+def ranked(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """The cases with `rank`, `last_contact_at`, `last_outcome`, `call_planned_for`, `promised`, `promised_for`."""
     made = Contact.objects.filter(case=OuterRef("pk"), state=Contact.State.DONE).order_by("-at")
     tasks = Contact.objects.filter(case=OuterRef("pk"), state=Contact.State.PLANNED, notice=None).order_by(
         "planned_for"
     )
     promise = Promise.objects.filter(case=OuterRef("pk"), state=Promise.State.OPEN)
     return (
-        Case.objects.exclude(state=Case.State.CLOSED)
-        .select_related("customer", "assigned_to")
+        cases.select_related("customer", "assigned_to", "strategy")
         .annotate(
             rank=Window(RowNumber(), order_by=[F("expected").desc(), F("pk")]),
             last_contact_at=Subquery(made.values("at")[:1]),

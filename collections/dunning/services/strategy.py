@@ -16,7 +16,7 @@ from dunning.selectors import arrears
 from dunning.services import contacts, gate, legal, turn
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Customer, User
+from lending.models import Customer, NoticeTemplate, User
 from lending.selectors import rules
 
 # What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
@@ -222,6 +222,49 @@ def new_version(*, strategy_id: int, by: User | None, at: datetime) -> Strategy:
     StrategyStep.objects.bulk_create(steps)
     events.record("strategy.drafted", draft, by=by, at=at, source=source.pk)
     return draft
+
+
+@transaction.atomic
+def set_step(
+    *,
+    strategy_id: int,
+    code: str,
+    day: int,
+    channel: str,
+    template: str,
+    stage: str,
+    min_amount: Decimal,
+    by: User | None,
+    at: datetime,
+) -> StrategyStep:
+    """Add a step to a draft, or change the one with that code.
+
+    Raises Refused (field template) when a message has no words, or words that do not exist for its channel.
+    """
+    draft = _draft(strategy_id)
+    words = NoticeTemplate.objects.filter(code=template, channel=channel)
+    if channel in contacts.MESSAGES and not words.exists():
+        raise Refused("template", _("There is no such message for this channel."), field="template")
+    facts = {"day": day, "channel": channel, "template": template, "stage": stage, "min_amount": min_amount}
+    step, _made = StrategyStep.objects.update_or_create(strategy=draft, code=code, defaults=facts)
+    events.record("strategy.changed", draft, by=by, at=at, step=code, **facts)
+    return step
+
+
+@transaction.atomic
+def remove_step(*, strategy_id: int, code: str, by: User | None, at: datetime) -> None:
+    """Take a step out of a draft."""
+    draft = _draft(strategy_id)
+    if not draft.steps.filter(code=code).delete()[0]:
+        raise Refused("code", _("There is no such step."), field="code")
+    events.record("strategy.changed", draft, by=by, at=at, removed=code)
+
+
+def _draft(strategy_id: int) -> Strategy:
+    strategy = Strategy.objects.select_for_update().get(pk=strategy_id)
+    if strategy.state != Strategy.State.DRAFT:
+        raise Refused("frozen", _("Only a draft can be changed: make a new version."))
+    return strategy
 
 
 @transaction.atomic
