@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "lending.middleware.user_language",
+    "lending.middleware.BooksOpen",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -304,6 +305,8 @@ DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
 # Who hears a customer's objection to a cut or suspension, and who knows what became of the earlier ones.
 APPEAL_OPENER = "risk.services.appeals.open"
 APPEAL_READER = "risk.selectors.appeals.of_line"
+# Who knows why a line was cut or suspended, in words for its customer.
+LINE_REASONS = "risk.selectors.appeals.why"
 # Puts a reason code of a decision into words of the reader's language.
 REASON_TEXTS = "risk.reasons.reason_text"
 # The codes an officer may decline with: a function that returns pairs of code and words.

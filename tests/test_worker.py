@@ -1,19 +1,10 @@
 """A real Celery worker on a real Redis: it does what waits, and dying in the middle loses and doubles nothing."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from dunning.models import Case, Contact
@@ -23,55 +14,9 @@ from lending.services import applications, close, customers, lines, purchases
 from lending.tasks import close_day, send_notices
 from risk.models import Assessment
 from risk.tasks import score_applications
+from tests.support import eventually, kill, worker
 
 pytestmark = [pytest.mark.worker, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-QUEUES = "default,scoring,money,contacts"
-PATIENCE = 90  # seconds; a busy machine starts a worker slowly
-
-
-@contextmanager
-def worker() -> Iterator[subprocess.Popen]:
-    """A worker on the test database; its whole process group ends with the block."""
-    database = connection.settings_dict
-    query = f"host={database['HOST']}&port={database['PORT'] or 5432}&user={database['USER']}"
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"postgresql:///{database['NAME']}?{query}",
-        "REDIS_URL": settings.REDIS_URL,
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "config",
-        "worker",
-        "-Q",
-        QUEUES,
-        "-c",
-        "2",
-        "-l",
-        "WARNING",
-    ]
-    process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment, start_new_session=True)
-    try:
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process: subprocess.Popen) -> None:
-    """As a power cut would: the whole group, at once."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until, f"not in {PATIENCE} s: {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture
