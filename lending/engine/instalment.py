@@ -16,6 +16,7 @@ class Instalment:
 
     ``accrued`` is the interest that its own period brings (it may fall due later), ``flat_fee`` the part of
     the fee that was agreed with the schedule, ``charges`` what was charged since: (day, component, amount).
+    ``weights`` tell how its interest grows where tranches came on the way: from each day, on an amount.
     ``late`` sums overdue principal over days (unit-days); ``penalised`` is the penalty that came of it.
     """
 
@@ -33,6 +34,7 @@ class Instalment:
         "penalised",
         "start_on",
         "waived",
+        "weights",
         "written",
     )
 
@@ -46,6 +48,7 @@ class Instalment:
         self.written = [0, 0, 0, 0]
         self.left = self.accrued = self.flat_fee = self.late = self.penalised = 0
         self.charges: list[tuple[date, int, int]] = []
+        self.weights: list[tuple[date, int]] = []
         self.paid_on: date | None = None
 
     @classmethod

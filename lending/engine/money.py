@@ -41,6 +41,8 @@ def unit_of(decimals: int) -> Decimal:
 def to_minor(amount: Decimal, decimals: int) -> int:
     """``amount`` in whole minor units; raises ValueError when it has more decimals than the currency."""
     scaled = WIDE.scaleb(amount, decimals)
+    if not scaled.is_finite():
+        raise ValueError(f"{amount} is not a number")
     whole = int(scaled)
     if whole != scaled:
         raise ValueError(f"{amount} has more than {decimals} decimals")

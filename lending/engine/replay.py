@@ -4,6 +4,7 @@ Events are folded by effective date, and on one day in the order in which they a
 from the moment it was listed, or from its own date when that is earlier.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -79,7 +80,8 @@ def _effective_on(item: tuple[date, Event]) -> date:
 def _reversed(events: Sequence[Event], as_of: date) -> set[str]:
     refs = {event.ref: event for event in events}
     if len(refs) != len(events):
-        raise EventError(_twice(events), "ref is used twice")
+        twice, _ = Counter(event.ref for event in events).most_common(1)[0]
+        raise EventError(twice, "ref is used twice")
     gone = set()
     for event in events:
         if event.type == "REVERSAL" and event.on <= as_of:
@@ -88,11 +90,6 @@ def _reversed(events: Sequence[Event], as_of: date) -> set[str]:
                 raise EventError(event.ref, f"reverses {event.of!r}, which is no event that can be reversed")
             gone.add(target.ref)
     return gone
-
-
-def _twice(events: Sequence[Event]) -> str:
-    seen: set[str] = set()
-    return next(event.ref for event in events if event.ref in seen or seen.add(event.ref))  # type: ignore[func-returns-value]
 
 
 def _apply(loan: Loan, event: Event) -> None:
@@ -113,8 +110,10 @@ def _apply(loan: Loan, event: Event) -> None:
 def _amount(loan: Loan, event: Event) -> int:
     try:
         amount = to_minor(Decimal(event.amount), loan.terms.decimals)
-    except (ValueError, ArithmeticError) as error:
-        raise EventError(event.ref, str(error)) from None
+    except ArithmeticError:
+        raise EventError(event.ref, f"amount {event.amount} is not a number") from None
+    except ValueError as error:
+        raise EventError(event.ref, f"amount {error}") from None
     if amount < 0 or (amount == 0 and event.type not in ("WRITE_OFF", "SETTLEMENT")):
         raise EventError(event.ref, "amount must be above zero")
     if event.type != "DISBURSEMENT" and not loan.disbursed:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
+from lending.engine.daycount import Ratio
 from lending.engine.instalment import CUT, DOWN_PAYMENT, Instalment
 from lending.engine.loan import Loan
 from lending.engine.money import from_minor, round_ratio
 from lending.engine.payment import pay
 from lending.engine.periods import used
 from lending.engine.state import Event, Payoff
+from lending.engine.terms import Terms
 
 MONEY_ORDER = (PENALTY, FEE, INTEREST, PRINCIPAL)
 
@@ -73,9 +75,17 @@ def _interest_to(loan: Loan, on: date) -> int:
         if row.due_on <= on:
             total += row.accrued
         elif row.start_on < on and row.kind != DOWN_PAYMENT:
-            num, den = used(loan.terms, row.start_on, row.due_on, on)
+            num, den = _share(loan.terms, row, on)
             total += round_ratio(row.accrued * num, den, loan.terms.rounding)
     return total
+
+
+def _share(terms: Terms, row: Instalment, on: date) -> Ratio:
+    """The part of a running row's interest that has accrued; tranches grow from their own days."""
+    if not row.weights:
+        return used(terms, row.start_on, row.due_on, on)
+    grown = sum(amount * max((on - day).days, 0) for day, amount in row.weights)
+    return grown, sum(amount * (row.due_on - day).days for day, amount in row.weights)
 
 
 def _move_surplus(loan: Loan, event: Event, one: Instalment) -> None:

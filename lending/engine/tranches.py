@@ -80,17 +80,29 @@ def _spread_again(loan: Loan, regular: list[Instalment], after: list[Instalment]
     rows = rows_of(course, max(terms.grace_interest_instalments - done, 0))
     for row, planned in zip(after, rows, strict=True):
         row.take_plan(planned)
+    after[0].weights = _weights(loan, after[0], course)
+
+
+def _weights(loan: Loan, running: Instalment, course: Course) -> list[tuple[date, int]]:
+    """How the interest of the running instalment grows: on what it began with, and on each tranche since."""
+    if _counts_whole_periods(loan.terms):
+        return []
+    since = [(day, part) for day, part in loan.tranches if day > running.start_on]
+    whole = course.base if loan.terms.method == Method.FLAT else course.principal
+    return [(running.start_on, whole - sum(part for _, part in since)), *since]
+
+
+def _counts_whole_periods(terms: Terms) -> bool:
+    """Flat interest by whole periods counts a tranche for the whole of the period in which it comes."""
+    return terms.method == Method.FLAT and terms.interest_period == "PERIOD" and not terms.down_payment_rate
 
 
 def _steps_after(loan: Loan, after: list[Instalment], done: int) -> list[Period]:
-    """The periods not yet due; each tranche brings interest from its own day only.
-
-    Flat interest by whole periods counts a tranche for the whole of the period in which it comes.
-    """
+    """The periods not yet due; each tranche brings interest from its own day only."""
     terms = loan.terms
     passed = terms.instalments if done and terms.method == Method.BULLET else done
     steps = periods(terms)[passed:] or [period_of(terms, row.start_on, row.due_on) for row in after]
-    if terms.method == Method.FLAT and terms.interest_period == "PERIOD" and not terms.down_payment_rate:
+    if _counts_whole_periods(terms):
         return steps
     return [_less(loan, step) for step in steps]
 
@@ -124,5 +136,6 @@ def _add_period(loan: Loan, day: date, amount: int) -> None:
     row.add_due(PRINCIPAL, amount)
     row.accrued = round_ratio(amount * num, den, loan.terms.rounding)
     row.add_due(INTEREST, row.accrued)
+    row.weights = [(max(day, start), amount)]
     loan.rows.append(row)
     loan.rows.sort(key=lambda each: each.due_on)

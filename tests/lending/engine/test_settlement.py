@@ -63,6 +63,14 @@ def test_interest_free_days_stay_free() -> None:
     assert _payoff("2024-02-14", interest_free_days=10) == "1200.00 1.65 0.00 0.00"
 
 
+def test_a_tranche_owes_interest_from_its_own_day() -> None:
+    """1,000.00 on 1 January and 400.00 on 15 February 2025. By the 21st: 10.00 of the first period, 753.72 x 1 % x
+    20/28 and 400.00 x 1 % x 6/28 of the second; a share of its 9.54 by days would be 6.81 and so too much."""
+    loan = terms(principal=D("1000"), instalments=4, disbursed_on=date(2025, 1, 1))
+    more = Event("more", "DISBURSEMENT", date(2025, 2, 15), D("400"))
+    assert _parts(payoff(loan, [out(loan), more], date(2025, 2, 21))) == "1400.00 16.24 0.00 0.00"
+
+
 FLAT_FEE = {"method": "FLAT_FEE", "annual_rate": D(0), "fee_rate": D("0.005")}
 
 
