@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message, TranslationError
 from babel.messages.checkers import checkers
@@ -24,7 +25,7 @@ KEYWORDS = DEFAULT_KEYWORDS | {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
-OPTIONS = {"encoding": "utf-8"}
+PLURALS = {"ngettext", "ngettext_lazy", "npgettext", "npgettext_lazy"}
 
 
 def path_of(locale: str) -> Path:
@@ -48,18 +49,18 @@ def sources() -> Iterator[tuple[str, bytes]]:
 def extract() -> Catalog:
     catalog = Catalog(project="OpenTab")
     for name, text in sources():
-        for _line, function, words, _notes in extract_python(io.BytesIO(text), list(KEYWORDS), [], OPTIONS):
+        for _line, function, words, _notes in extract_python(io.BytesIO(text), KEYWORDS, [], {}):
             if message := _message(function, words):
                 text_id, context = message
-                catalog.add(text_id, context=context, locations=[(name, None)])
+                catalog.add(text_id, context=context, locations=[(name, 0)])
     return catalog
 
 
-def _message(function: str, words: object) -> tuple[str | tuple[str, str], str | None] | None:
+def _message(function: Any, words: Any) -> tuple[str | tuple[str, str], str | None] | None:
     """The identity of a message: its text (with its plural), and its context."""
     parts = list(words) if isinstance(words, tuple) else [words]
     context = parts.pop(0) if "pgettext" in function else None
-    texts = parts[:2] if "ngettext" in function or "npgettext" in function else parts[:1]
+    texts = parts[:2] if function in PLURALS else parts[:1]
     if not texts or not all(texts):
         return None
     return (texts[0] if len(texts) == 1 else (texts[0], texts[1])), context

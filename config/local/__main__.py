@@ -5,6 +5,7 @@ eval "$(.venv/bin/python -m config.local env)"    starts the private servers of 
 
 import os
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -50,7 +51,13 @@ def test(*arguments: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"setup": setup, "run": run, "test": test, "check": checks.check, "fix": checks.fix}
+    commands: dict[str, Callable[..., int | None]] = {
+        "setup": setup,
+        "run": run,
+        "test": test,
+        "check": checks.check,
+        "fix": checks.fix,
+    }
     commands |= {"env": env, "stop": stop}
     command = commands.get(arguments[0]) if arguments else None
     if command is None:

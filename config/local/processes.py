@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from config.local.console import Trouble, step
 
@@ -60,7 +61,7 @@ def manage(*arguments: str) -> None:
         raise Trouble(f"`manage.py {' '.join(arguments)}` failed (see above).")
 
 
-def _start(command: list[str], *, stdout: object, stderr: object) -> subprocess.Popen[bytes]:
+def _start(command: list[str], *, stdout: IO[bytes] | None, stderr: int | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         cwd=ROOT,
