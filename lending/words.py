@@ -18,6 +18,16 @@ def money(amount: Decimal | str | int | None, currency: str = "") -> str:
     return f"{'-' if value < 0 else ''}{SYMBOLS.get(code, code + ' ')}{abs(value):,.2f}"
 
 
+def figure(amount: Decimal | str | None) -> str:
+    """1,234.50, for the columns of a table whose caption names the currency."""
+    return "–" if amount in (None, "") else f"{Decimal(amount):,.2f}"
+
+
+def round_money(amount: Decimal | str | None, currency: str = "") -> str:
+    """¥500 for a whole amount, ¥499.50 otherwise: for limits and ranges."""
+    return money(amount, currency).removesuffix(".00")
+
+
 def percent(fraction: Decimal | str | None) -> str:
     """14.34%: a yearly fraction as a percentage with two decimals, half up."""
     if fraction in (None, ""):

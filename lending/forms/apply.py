@@ -98,8 +98,8 @@ class ApplyForm(HouseForm):
         amount = self.fields["amount"]
         amount.least, amount.most = product.min_amount, product.max_amount
         amount.help_text = _("From %(least)s to %(most)s.") % {
-            "least": words.money(product.min_amount, product.currency),
-            "most": words.money(product.max_amount, product.currency),
+            "least": words.round_money(product.min_amount, product.currency),
+            "most": words.round_money(product.max_amount, product.currency),
         }
         if product.kind == Product.Kind.LINE:
             for name in ("tenor", "purpose", "needed_on"):

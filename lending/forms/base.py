@@ -59,7 +59,7 @@ class MoneyField(forms.DecimalField):
         ):
             if outside:
                 raise forms.ValidationError(
-                    self.error_messages[code], code=code, params={"limit": words.money(limit)}
+                    self.error_messages[code], code=code, params={"limit": words.round_money(limit)}
                 )
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -99,4 +99,4 @@ class KeyedForm(HouseForm):
 
     def reference(self, *parts: object) -> str:
         """The key in the name of those parts, so that nobody's key meets a stranger's."""
-        return "-".join([*map(str, parts), self.cleaned_data["key"].hex])
+        return "-".join([*map(str, parts), self.cleaned_data["key"].hex[:12]])

@@ -7,8 +7,10 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Min, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from django.utils.module_loading import import_string
 
 from lending.engine import Payoff
 from lending.fields import ZERO
@@ -124,19 +126,21 @@ def home(customer: Customer, on: date) -> dict[str, Any]:
 
 
 def line_facts(line: CreditLine, on: date) -> dict[str, Any]:
-    """A line with its limit on that day, what is free, why it is held, and a cut that stands."""
+    """A line with its limit on that day, what is free, its holds, a cut that stands, and why."""
     return {
         "line": line,
         "limit": line.limit(on),
         "free": line.free(on),
         "holds": line.holds.filter(lifted_at=None),
         "cut": last_cut(line),
+        "why": import_string(settings.LINE_REASONS)(line_id=line.pk) if settings.LINE_REASONS else [],
     }
 
 
 def bills(customer: Customer) -> QuerySet[Statement]:
     """The customer's bills, newest first, each with what is still open on it."""
-    return customer.statements.annotate(still_open=Coalesce(Sum("instalments__outstanding"), ZERO))
+    still_open = Coalesce(Sum("instalments__outstanding"), ZERO)
+    return customer.statements.annotate(still_open=still_open).order_by("-statement_on", "-pk")
 
 
 def bill_rows(bill: Statement) -> dict[str, Any]:
@@ -149,9 +153,13 @@ def bill_rows(bill: Statement) -> dict[str, Any]:
 def loans(customer: Customer) -> QuerySet[Loan]:
     """The customer's loans, newest first, each with what is still to be paid and when next."""
     unpaid_rows = Q(instalments__outstanding__gt=0)
-    return customer.loans.select_related("product", "purchase").annotate(
-        still_open=Coalesce(Sum("instalments__outstanding"), ZERO),
-        next_on=Min("instalments__due_on", filter=unpaid_rows),
+    return (
+        customer.loans.select_related("product", "purchase")
+        .annotate(
+            still_open=Coalesce(Sum("instalments__outstanding"), ZERO),
+            next_on=Min("instalments__due_on", filter=unpaid_rows),
+        )
+        .order_by("-pk")
     )
 
 

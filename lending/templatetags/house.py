@@ -12,8 +12,16 @@ from lending.forms.apply import FIGURES
 register = template.Library()
 
 register.filter("money", words.money)
+register.filter("figure", words.figure)
+register.filter("round_money", words.round_money)
 register.filter("percent", words.percent)
 register.filter("reason", words.reason)
+
+
+@register.filter
+def among(word: str | None, words: str) -> bool:
+    """Whether the word is one of those, which are set apart by spaces."""
+    return word in words.split()
 
 
 @register.filter
@@ -26,6 +34,12 @@ def day(value: Any) -> date | None:
 def share(part: Decimal, whole: Decimal) -> str:
     """The part of the whole in per cent for a style, always with a point: 34.5."""
     return f"{min(Decimal(100), 100 * part / whole):.1f}" if whole else "0"
+
+
+@register.filter
+def faulty(forms: Any) -> list[Any]:
+    """Those of the forms that have errors."""
+    return [form for form in forms or () if form.errors]
 
 
 @register.filter

@@ -11,7 +11,7 @@ from lending.models import Application, Document
 from lending.selectors import site
 from lending.services import applications
 from lending.views.access import customer_required
-from lending.views.doing import act, stamp
+from lending.views.doing import act, posted, stamp
 
 
 @customer_required
@@ -30,7 +30,7 @@ def start(request: HttpRequest, code: str) -> HttpResponse:
     """How much, for how long, what for; for companies also the figures."""
     customer = request.user.customer
     product = get_object_or_404(site.on_offer(customer), code=code)
-    form = ApplyForm(request.POST or None, product=product, customer=customer, on=clock.today())
+    form = ApplyForm(posted(request), product=product, customer=customer, on=clock.today())
     if form.is_valid():
         application = form.attempt(
             applications.start,
@@ -50,7 +50,7 @@ def documents(request: HttpRequest, pk: int) -> HttpResponse:
     """Papers, one at a time, while the application is a draft."""
     drafts = request.user.customer.applications.filter(state=Application.State.DRAFT)
     application = get_object_or_404(drafts, pk=pk)
-    form = DocumentForm(request.POST or None, request.FILES or None)
+    form = DocumentForm(posted(request), request.FILES or None)
     if form.is_valid() and form.attempt(
         applications.attach_document, application_id=pk, **form.cleaned_data, **stamp(request)
     ):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django_fsm import TransitionNotAllowed
 
 from lending import clock
@@ -20,6 +20,11 @@ def stamp(request: HttpRequest) -> dict[str, Any]:
 def dated(request: HttpRequest) -> dict[str, Any]:
     """`by`, `at` and `on`, for what is booked on a business date."""
     return stamp(request) | {"on": clock.today()}
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """The answers to bind a form to; also when there are none, as long as they were sent."""
+    return request.POST if request.method == "POST" else None
 
 
 def act(request: HttpRequest, service: Callable[..., Any], *, done: Any = "", **arguments: Any) -> Any:

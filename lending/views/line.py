@@ -13,7 +13,7 @@ from lending.models import CreditLine, LineHold
 from lending.selectors import site
 from lending.services import lines
 from lending.views.access import customer_required
-from lending.views.doing import act, stamp
+from lending.views.doing import act, posted, stamp
 
 
 def _own_line(request: HttpRequest) -> CreditLine:
@@ -46,6 +46,7 @@ def lock(request: HttpRequest) -> HttpResponse:
         done=_("Your line is locked."),
         line_id=_own_line(request).pk,
         cause=LineHold.Cause.CUSTOMER,
+        tell=False,
         **stamp(request),
     )
     return redirect("lending:line")
@@ -71,7 +72,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
 def close(request: HttpRequest) -> HttpResponse:
     """The end of the line; what is owed stays owed."""
     shown = _own_line(request)
-    form = CloseForm(request.POST or None)
+    form = CloseForm(posted(request))
     if form.is_valid() and form.attempt(lines.close, line_id=shown.pk, **stamp(request)):
         return redirect("lending:home")
     return render(request, "lending/line_close.html", {"line": shown, "form": form})
@@ -82,7 +83,7 @@ def close(request: HttpRequest) -> HttpResponse:
 def appeal(request: HttpRequest) -> HttpResponse:
     """Object to a cut or a suspension; settings.APPEAL_OPENER says who hears it."""
     shown = _own_line(request)
-    form = AppealForm(request.POST or None)
+    form = AppealForm(posted(request))
     if form.is_valid() and form.attempt(
         import_string(settings.APPEAL_OPENER),
         line_id=shown.pk,

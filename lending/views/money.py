@@ -9,12 +9,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from lending import clock, gateways
+from lending.errors import Refused
 from lending.forms.money import PayForm, SettleForm
 from lending.models import Loan, Payment
 from lending.selectors import site
 from lending.services import loans, payments
 from lending.views.access import customer_required, public
-from lending.views.doing import act, dated
+from lending.views.doing import act, dated, posted
 
 
 @customer_required
@@ -59,7 +60,7 @@ def pay(request: HttpRequest) -> HttpResponse:
     """Any amount up to all that is owed, for the oldest debts first."""
     customer = request.user.customer
     due = site.due(customer, clock.today())
-    form = PayForm(request.POST or None, owed=due.owed, due=due.now)
+    form = PayForm(posted(request), owed=due.owed, due=due.now)
     if form.is_valid():
         payment = form.attempt(
             payments.start,
@@ -80,7 +81,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     owing = request.user.customer.loans.filter(state__in=Loan.OWING).select_related("product")
     shown, on = get_object_or_404(owing, pk=pk), clock.today()
     payoff = loans.payoff(shown, on)
-    form = SettleForm(request.POST or None, price=payoff.total)
+    form = SettleForm(posted(request), price=payoff.total)
     if form.is_valid():
         payment = form.attempt(
             payments.start,
@@ -132,8 +133,8 @@ def payment_return(request: HttpRequest) -> HttpResponse:
     """
     try:
         answer = gateways.current().read(request.POST if request.method == "POST" else request.GET)
-    except gateways.Forged as forged:
-        raise PermissionDenied from forged
+    except (gateways.Forged, Refused) as reason:
+        raise PermissionDenied from reason
     finished = payments.finish(
         reference=answer.reference, ok=answer.ok, error=answer.error, at=clock.now(), on=clock.today()
     )

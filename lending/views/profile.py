@@ -9,7 +9,7 @@ from lending.forms.consents import TEXT_VERSION
 from lending.forms.profile import FORMS
 from lending.services import enrolment
 from lending.views.access import applicant_required
-from lending.views.doing import dated
+from lending.views.doing import dated, posted
 
 
 @applicant_required
@@ -25,7 +25,7 @@ def enter(request: HttpRequest, kind: str) -> HttpResponse:
     """Who the customer is and what they agree to."""
     if kind not in FORMS:
         raise Http404
-    form = FORMS[kind](request.POST or None)
+    form = FORMS[kind](posted(request))
     if form.is_valid() and form.attempt(
         enrolment.enrol,
         user_id=request.user.pk,

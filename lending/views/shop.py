@@ -17,7 +17,7 @@ from lending.models import Purchase
 from lending.selectors import site
 from lending.services import checkout, purchases
 from lending.views.access import customer_required
-from lending.views.doing import dated
+from lending.views.doing import dated, posted
 
 
 class Good(NamedTuple):
@@ -39,7 +39,7 @@ GOODS = {
         Good("shoes", _("Running shoes"), _("Light, for road and track."), Decimal("459.00")),
         Good("desk", _("Standing desk"), _("Oak, moves up and down."), Decimal("1899.00")),
         Good("washer", _("Washing machine"), _("9 kg, quiet at night."), Decimal("2699.00")),
-        Good("phone", _("Mobile phone"), _("256 GB, two SIM cards."), Decimal("3999.00")),
+        Good("phone", _("Smartphone"), _("256 GB, two SIM cards."), Decimal("3999.00")),
         Good("laptop", _("Laptop"), _("14 inches, a whole day on one charge."), Decimal("6488.00")),
     )
 }
@@ -63,7 +63,7 @@ def good(request: HttpRequest, slug: str) -> HttpResponse:
     if wanted is None:
         raise Http404
     plans = purchases.plans(line, wanted.price, on) if line else []
-    form = BuyForm(request.POST or None, plans=plans)
+    form = BuyForm(posted(request), plans=plans)
     if line and form.is_valid():
         bought = form.attempt(
             checkout.buy,
@@ -107,7 +107,7 @@ def give_back(request: HttpRequest, pk: int) -> HttpResponse:
     bought = get_object_or_404(request.user.customer.purchases, pk=pk)
     if not _returnable(bought):
         raise Http404
-    form = ReturnForm(request.POST or None, left=bought.captured - bought.refunded)
+    form = ReturnForm(posted(request), left=bought.captured - bought.refunded)
     if form.is_valid() and form.attempt(
         purchases.refund,
         purchase_id=pk,

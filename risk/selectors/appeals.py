@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from risk.models import Appeal
+from risk import reasons
+from risk.models import Alert, Appeal, Control
 
 
 def of_line(*, line_id: int) -> list[dict[str, Any]]:
@@ -17,3 +18,11 @@ def of_line(*, line_id: int) -> list[dict[str, Any]]:
         }
         for appeal in Appeal.objects.filter(line_id=line_id).order_by("-pk")
     ]
+
+
+def why(*, line_id: int) -> list[str]:
+    """What controls have against a line at present, in the reader's language (settings.LINE_REASONS)."""
+    standing = Alert.objects.filter(line_id=line_id, state=Alert.State.OPEN).exclude(
+        action=Control.Action.ALERT
+    )
+    return [reasons.control_text(alert.explanation, alert.figure) for alert in standing.order_by("-pk")]
