@@ -3,6 +3,7 @@
 from lending.engine.allocation import Allocation, Rule
 from lending.engine.cost import AnnualCost, annual_cost, apr
 from lending.engine.errors import EventError, TermsError
+from lending.engine.periods import on_working_days
 from lending.engine.replay import payoff, replay
 from lending.engine.schedule import Row, schedule
 from lending.engine.split import allocate
@@ -29,6 +30,7 @@ __all__ = [
     "allocate",
     "annual_cost",
     "apr",
+    "on_working_days",
     "payoff",
     "replay",
     "schedule",

@@ -1,10 +1,12 @@
 """The interest periods of a loan: when each starts and ends, and its exact interest factor."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
-from lending.engine.calendar import add_months, months_on, roll
+from lending.engine.calendar import add_months, months_on, roll, roll_business_day
 from lending.engine.daycount import Ratio, year_fraction
 from lending.engine.terms import Terms
 
@@ -33,6 +35,13 @@ def due_dates(terms: Terms) -> list[date]:
 
 def step_months(terms: Terms) -> int:
     return terms.every * 12 if terms.unit == "YEAR" else terms.every
+
+
+def on_working_days(terms: Terms, is_working: Callable[[date], bool], rule: str = "FOLLOWING") -> Terms:
+    """The same terms with every due date rolled off days that are not working days; raises TermsError when two
+    instalments would fall on one day."""
+    rolled = tuple(roll_business_day(day, is_working, rule) for day in due_dates(terms))
+    return replace(terms, due_dates=rolled)
 
 
 def due_on(terms: Terms, number: int) -> date:

@@ -218,7 +218,7 @@ def _declining(course: Course, shares: Sequence[int]) -> Parts:
 
 def _bullet(course: Course) -> Parts:
     """到期还本付息: simple interest over the whole term, rounded once, due with the principal."""
-    num, den = _all_interest(course, course.principal)
+    num, den = _all_interest(course.steps, course.principal)
     interest = round_ratio(num, den, course.terms.rounding)
     return [(0, 0)] * (len(course.steps) - 1) + [(course.principal, interest)]
 
@@ -227,13 +227,14 @@ def _flat(course: Course) -> Parts:
     """Interest on the base in every period and a level total; the last row takes the rest of both."""
     terms, principal, base, steps, grace = course
     interest = [interest_of(terms.rounding, base, step) for step in steps]
-    num, den = _all_interest(course, base)
+    num, den = _all_interest(steps[grace:], base)
     level = _to_multiple(terms, principal * den + num, den * (len(steps) - grace))
-    parts, balance = [], principal
-    for index, amount in enumerate(interest[:-1]):
-        part = 0 if index < grace else min(max(level - amount, 0), balance)
+    parts, balance = [(0, amount) for amount in interest[:grace]], principal
+    for amount in interest[grace:-1]:
+        part = min(max(level - amount, 0), balance)
         parts.append((part, amount))
         balance -= part
+    num, den = _all_interest(steps, base)
     rest = round_ratio(num, den, terms.rounding) - sum(interest[:-1])
     return [*parts, (balance, max(rest, 0))]
 
@@ -245,10 +246,10 @@ def _flat_fee(course: Course) -> Parts:
     return _declining(course, [0] * course.grace + [share] * (count - 1))
 
 
-def _all_interest(course: Course, principal: int) -> tuple[int, int]:
-    """The exact interest of all periods on the same principal."""
+def _all_interest(steps: Sequence[Period], principal: int) -> tuple[int, int]:
+    """The exact interest of these periods on the same principal."""
     num, den = 0, 1
-    for step in course.steps:
+    for step in steps:
         here = principal * step.num - step.less
         if step.den == den:
             num += here

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lending.engine import Row, Terms, annual_cost, schedule
-from lending.engine.calendar import months_on, roll_business_day
+from lending.engine import Row, Terms, annual_cost, on_working_days, schedule
 from tests.lending.engine.cases import D, terms
 
 FOLDER = Path(__file__).resolve().parents[2] / "golden"
@@ -25,11 +24,6 @@ BAITIAO = {
     "fee_rate": D("0.005"),
     "instalments": 12,
 }
-WORKDAYS = tuple(
-    roll_business_day(day, lambda day: day.weekday() < 5, "MODIFIED_FOLLOWING")
-    for day in months_on(date(2024, 1, 31), 1, 6)
-)
-
 SCHEDULES: dict[str, Terms] = {
     "equal_instalment": terms(**TEN),
     "equal_instalment_smooth": terms(**TEN | {"residue": "SMOOTH", "instalments": 24}),
@@ -54,7 +48,8 @@ SCHEDULES: dict[str, Terms] = {
     "down_payment": terms(**TEN, down_payment_rate=D("0.25")),
     "broken_first_period": terms(**TEN, first_due_on=date(2024, 3, 15), **DAILY),
     "broken_first_period_months_of_30": terms(**TEN, first_due_on=date(2024, 3, 15), interest_period="DAILY"),
-    "workdays": terms(**TEN, due_dates=WORKDAYS),
+    "flat_with_grace": terms(**TEN, method="FLAT", grace_principal_instalments=2),
+    "workdays": on_working_days(terms(**TEN), lambda day: day.weekday() < 5, "MODIFIED_FOLLOWING"),
     "weekly": terms(**TEN, unit="WEEK", every=2),
     "quarterly": terms(**TEN, every=3),
     "yearly": terms(**TEN, unit="YEAR", **DAILY),
