@@ -103,10 +103,10 @@ class Feature:
         if self.kind == CATEGORY:
             rows = {m: i for i, b in enumerate(self.bins) for m in b.members}
             return np.array([rows.get(category_of(v) or "", len(self.bins)) for v in column], dtype=np.intp)
-        numbers = numbers_of(column, self.name)
-        found = np.searchsorted(self.bounds, numbers, side="left")
-        finite = np.isfinite(numbers)
-        return found if finite.all() else np.where(finite, found, len(self.bins))
+        values = numbers(column, self.name)
+        found = np.searchsorted(self.bounds, values, side="left")
+        missing = np.isnan(values)
+        return np.where(missing, len(self.bins), found) if missing.any() else found
 
     @cached_property
     def log_odds_by_row(self) -> list[float]:
@@ -247,13 +247,15 @@ def number_of(value: Any, name: str = "value") -> float | None:
     return number if math.isfinite(number) else None
 
 
-def numbers_of(column: Any, name: str = "value") -> "np.ndarray":
+def numbers(column: Any, name: str = "value") -> "np.ndarray":
     """A column of floats with NaN for what is missing; see `number_of`."""
     import numpy as np
 
     array = np.asarray(column)
     if array.dtype.kind in "biuf":
-        return array.astype(float, copy=False)
+        values = array.astype(float, copy=False)
+        finite = np.isfinite(values)
+        return values if finite.all() else np.where(finite, values, np.nan)
     known = (number_of(v, name) for v in array)
     return np.array([np.nan if v is None else v for v in known], dtype=float)
 
@@ -264,7 +266,7 @@ def column_of(spec: FeatureSpec | Feature, table: Mapping[str, Any]) -> Any:
         return table[spec.name]
     import numpy as np
 
-    top, bottom = (numbers_of(table[name], name) for name in spec.ratio)
+    top, bottom = (numbers(table[name], name) for name in spec.ratio)
     with np.errstate(all="ignore"):
         return np.where(bottom == 0, np.nan, top / bottom)
 

@@ -31,7 +31,7 @@ from risk.engine.scorecard import (
     category_of,
     column_of,
     cuts,
-    numbers_of,
+    numbers,
 )
 
 Table = Mapping[str, Any]
@@ -59,8 +59,8 @@ class Binning:
         if self.spec.kind == CATEGORY:
             rows = {m: i for i, m in enumerate(self.members)}
             return np.array([rows.get(category_of(v) or "", np.nan) for v in column], dtype=float)
-        values = numbers_of(column, self.spec.name)
-        return np.where(np.isfinite(values), np.searchsorted(self.bounds, values, side="left"), np.nan)
+        values = numbers(column, self.spec.name)
+        return np.where(np.isnan(values), np.nan, np.searchsorted(self.bounds, values, side="left"))
 
 
 @dataclass(frozen=True)
@@ -187,8 +187,8 @@ def binning(spec: FeatureSpec, column: Sequence[Any], max_bins: int = MAX_BINS) 
         counts = Counter(key for v in column if (key := category_of(v)) is not None)
         kept = [key for key, n in counts.most_common(max_bins) if n >= MIN_CATEGORY]
         return Binning(spec, members=tuple(sorted(kept)))
-    values = numbers_of(column, spec.name)
-    known = np.sort(values[np.isfinite(values)])
+    values = numbers(column, spec.name)
+    known = np.sort(values[~np.isnan(values)])
     return Binning(spec, bounds=tuple(_bounds(known, max_bins)))
 
 
