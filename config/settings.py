@@ -302,6 +302,8 @@ PURCHASE_SCREENS = ["risk.services.screens.screen_purchase"]
 PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
 # A shop that sells nothing, to see what buying on a line is like.
 DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
+# Dotted paths, told of every order and return in that shop, as a platform would tell by the API.
+SHOP_LISTENERS = ["risk.services.shop.hear"]
 # Who hears a customer's objection to a cut or suspension, and who knows what became of the earlier ones.
 APPEAL_OPENER = "risk.services.appeals.open"
 APPEAL_READER = "risk.selectors.appeals.of_line"

@@ -45,8 +45,8 @@ class Due:
 
     @property
     def now(self) -> Decimal:
-        """What is late and what comes next."""
-        return self.overdue + self.next_amount
+        """What is late, or else what comes next."""
+        return self.overdue or self.next_amount
 
 
 def unpaid(customer: Customer) -> QuerySet[Instalment]:

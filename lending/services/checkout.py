@@ -1,12 +1,16 @@
-"""Buying in one step, where goods leave as soon as they are paid."""
+"""Buying and giving back in one step, in a shop of our own: here we are the platform and tell what it would tell."""
 
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from lending.models import Purchase, User
 from lending.services import purchases
+
+ORDER, RETURN = "ORDER", "RETURN"
 
 
 @transaction.atomic
@@ -32,4 +36,22 @@ def buy(
         at=at,
         on=on,
     )
-    return purchases.capture(purchase_id=held.pk, by=by, at=at, on=on)
+    bought = purchases.capture(purchase_id=held.pk, by=by, at=at, on=on)
+    _tell(ORDER, bought, amount, f"order:{order_ref}", at)
+    return bought
+
+
+@transaction.atomic
+def give_back(
+    *, purchase_id: int, amount: Decimal, key: str, by: User | None, at: datetime, on: date
+) -> Purchase:
+    """Refund a purchase, whole or in part; the same key again changes nothing. Refuses as `refund` does."""
+    returned = purchases.refund(purchase_id=purchase_id, amount=amount, key=key, by=by, at=at, on=on)
+    _tell(RETURN, returned, amount, key, at)
+    return returned
+
+
+def _tell(kind: str, purchase: Purchase, amount: Decimal, key: str, at: datetime) -> None:
+    """In the same transaction: what watches behaviour may act at once."""
+    for path in settings.SHOP_LISTENERS:
+        import_string(path)(kind=kind, purchase=purchase, amount=amount, key=key, at=at)

@@ -109,7 +109,7 @@ def give_back(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     form = ReturnForm(posted(request), left=bought.captured - bought.refunded)
     if form.is_valid() and form.attempt(
-        purchases.refund,
+        checkout.give_back,
         purchase_id=pk,
         amount=form.cleaned_data["amount"],
         key=form.reference("return", pk),

@@ -136,6 +136,20 @@ def test_a_return_that_cannot_be_is_refused_at_its_field(bought, amount):
     assert not Transaction.objects.exclude(type="DISBURSEMENT").exists()
 
 
+def test_a_spree_of_returns_cuts_the_line_and_says_why(owner):
+    client, line = owner
+    for _number in range(5):
+        bought = web.buy(client, "kettle", tenor=1).url
+        web.submit(client, f"{bought}return/", amount="129")
+    line.refresh_from_db()
+    assert line.base_limit == 2500
+    page = client.get("/home/").content.decode()
+    assert "¥645.00" in page
+    assert "/line/appeal/" in page
+    answer = client.post("/line/appeal/", {"text": "Every kettle leaked, so I sent them back."}, follow=True)
+    assert "Every kettle leaked" in answer.content.decode()
+
+
 def test_a_purchase_made_elsewhere_cannot_be_returned_here(bought):
     client, purchase = bought
     Purchase.objects.filter(pk=purchase.pk).update(order_ref="platform-1")
