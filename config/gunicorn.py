@@ -7,6 +7,8 @@ from config import env
 bind = env.text("BIND", f"0.0.0.0:{env.number('PORT', 8000)}")
 workers = env.number("WEB_CONCURRENCY", min(2 * (os.cpu_count() or 1), 8))
 threads = env.number("WEB_THREADS", 4)
+# Loaded once and shared: workers start, and are replaced, in no time.
+preload_app = True
 timeout = 60
 graceful_timeout = 20
 # A worker that leaks is replaced before anybody notices, and not all of them at once.

@@ -175,7 +175,7 @@ def _start_processes(running: ExitStack, address: Address) -> list[Process]:
     return processes
 
 
-def _wait_until_served(address: Address, processes: list[Process], seconds: float = 60) -> None:
+def _wait_until_served(address: Address, processes: list[Process], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not _answers(address):
         _raise_if_ended(processes)
