@@ -46,7 +46,7 @@ def run() -> None:
         running.enter_context(_only_one())
         _check_free(address)
         say("OpenTab on this machine")
-        private = "DATABASE_URL" not in os.environ
+        private = not env.text("DATABASE_URL")
         _start_servers(running)
         with step("Bringing the database up to date"):
             manage("migrate", "--noinput", "--verbosity", "0")
@@ -121,7 +121,7 @@ def _holder_of(port: int) -> str:
 
 def _start_servers(running: ExitStack) -> None:
     """Start the private servers that the environment does not replace by others."""
-    ours = {name: name not in os.environ for name in ("DATABASE_URL", "REDIS_URL")}
+    ours = {name: not env.text(name) for name in ("DATABASE_URL", "REDIS_URL")}
     if not any(ours.values()):
         return
     servers = demo_servers()

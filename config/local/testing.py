@@ -2,7 +2,7 @@
 
 import os
 
-from config import messages
+from config import env, messages
 from config.local import keys
 from config.local.servers import LOCAL, test_servers
 
@@ -14,5 +14,5 @@ os.environ["PGTRIGGER_INSTALL_ON_MIGRATE"] = "1"
 # Each process of pytest has its own corner of Redis, so that none takes another's messages.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}-"
 os.environ.update(
-    test_servers().start(postgres="DATABASE_URL" not in os.environ, redis="REDIS_URL" not in os.environ)
+    test_servers().start(postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
 )
