@@ -55,21 +55,41 @@ def calibration(y: Array, odds: Array) -> tuple[float, float]:
     return float(weights[0]), float(weights[1])
 
 
-def psi(expected: Array, actual: Array, bins: int = 10) -> dict[str, Any]:
-    """Population stability index over quantile bins of `expected` (missing is a bin), with its noise level.
+def auc_interval(y: Array, risk: Array, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the AUC by the placements of DeLong, DeLong and Clarke-Pearson (1988)."""
+    from scipy.stats import norm
 
-    Without any drift its expected value is about (bins - 1)(1/N + 1/M) (Yurdakul 2018), so a small
-    sample alone may pass 0.10: `alarm` is only set above the level and above three times this noise.
-    """
+    target, values = _both(y), np.asarray(risk, dtype=float)
+    bad, good = values[target], values[~target]
+    of_bad = (_ranks(values)[target] - _ranks(bad)) / len(good)
+    of_good = 1 - (_ranks(values)[~target] - _ranks(good)) / len(bad)
+    variance = of_bad.var(ddof=1) / len(bad) + of_good.var(ddof=1) / len(good)
+    middle, half = float(of_bad.mean()), float(norm.ppf((1 + level) / 2) * math.sqrt(variance))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def psi(expected: Array, actual: Array, bins: int = 10) -> dict[str, Any]:
+    """Population stability index of numbers over quantile bins of `expected`, missing being one more."""
     old, new = np.asarray(expected, dtype=float), np.asarray(actual, dtype=float)
     known = old[~np.isnan(old)]
     edges = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if len(known) else np.array([])
-    share_old, share_new = _shares(old, edges), _shares(new, edges)
-    used = (share_old > 0) | (share_new > 0)
-    a = np.maximum(share_old[used], 0.5 / len(old))
-    b = np.maximum(share_new[used], 0.5 / len(new))
+    return psi_of_bins(_binned(old, edges), _binned(new, edges))
+
+
+def psi_of_bins(expected: np.ndarray, actual: np.ndarray) -> dict[str, Any]:
+    """The index of two columns of bin numbers, with its noise level; half a row stands in for an empty bin.
+
+    Without any drift its expected value is about (bins - 1)(1/N + 1/M) (Yurdakul 2018), so a small
+    sample alone may pass 0.10: `alarm` is "watch" above 0.10 and "act" above 0.25, both only when
+    that is also above three times the noise.
+    """
+    size = int(max(expected.max(initial=0), actual.max(initial=0))) + 1
+    old, new = np.bincount(expected, minlength=size), np.bincount(actual, minlength=size)
+    used = (old > 0) | (new > 0)
+    a = np.maximum(old[used], 0.5) / len(expected)
+    b = np.maximum(new[used], 0.5) / len(actual)
     value = float(np.sum((b - a) * np.log(b / a)))
-    noise = (int(used.sum()) - 1) * (1 / len(old) + 1 / len(new))
+    noise = (int(used.sum()) - 1) * (1 / len(expected) + 1 / len(actual))
     return {"psi": value, "noise": noise, "alarm": _alarm(value, noise)}
 
 
@@ -122,12 +142,11 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (last - (counts - 1) / 2)[inverse]
 
 
-def _shares(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    rows = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
-    return np.bincount(rows, minlength=len(edges) + 2) / len(values)
+def _binned(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
 
 
 def _alarm(value: float, noise: float) -> str:
-    if value <= max(0.10, 3 * noise) or math.isnan(value):
+    if value <= max(0.10, 3 * noise):
         return "stable"
     return "act" if value > 0.25 else "watch"

@@ -1,0 +1,64 @@
+"""The two yardsticks of a scorecard, for training time only: binned logistic regression and unrestricted boosting.
+
+Both learn from the same bins as the scorecard does, so a difference is one of the model and not of
+how the columns were read.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of
+from risk.engine.training import Binning, Table, binning, encode
+
+LOGISTIC_BINS = 10
+BOOSTING_BINS = 255
+
+Predictor = Callable[[Table], np.ndarray]
+
+
+def binned_logistic(
+    table: Table, y: Sequence[int], features: Sequence[FeatureSpec], *, seed: int
+) -> Predictor:
+    """Logistic regression on ten bins per feature, missing being one more. Answers with PDs."""
+    binnings = _binnings(table, features, LOGISTIC_BINS)
+    model = LogisticRegression(C=0.3, max_iter=500, random_state=seed)
+    model.fit(_indicators(binnings, table), y)
+    return lambda rows: model.predict_proba(_indicators(binnings, rows))[:, 1]
+
+
+def boosting(table: Table, y: Sequence[int], features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
+    """Boosted trees free to combine all features, stopped early on a tenth of the rows. Answers with PDs."""
+    binnings = _binnings(table, features, BOOSTING_BINS)
+    model = HistGradientBoostingClassifier(
+        categorical_features=[b.spec.kind == CATEGORY for b in binnings],
+        learning_rate=0.05,
+        max_iter=500,
+        max_leaf_nodes=16,
+        l2_regularization=1.0,
+        early_stopping=True,
+        n_iter_no_change=20,
+        random_state=seed,
+    )
+    model.fit(encode(binnings, table), y)
+    return lambda rows: model.predict_proba(encode(binnings, rows))[:, 1]
+
+
+CHALLENGERS: dict[str, Callable[..., Predictor]] = {"binned_logistic": binned_logistic, "boosting": boosting}
+
+
+def _binnings(table: Table, features: Sequence[FeatureSpec], bins: int) -> list[Binning]:
+    return [binning(spec, column_of(spec, table), bins) for spec in features]
+
+
+def _indicators(binnings: Sequence[Binning], table: Table) -> Any:
+    """One column of 0 and 1 per bin and per kind of missing."""
+    codes = encode(binnings, table)
+    blocks = []
+    for column, one in enumerate(binnings):
+        rows = np.where(np.isnan(codes[:, column]), one.size, codes[:, column]).astype(int)
+        blocks.append(np.eye(one.size + 1)[rows])
+    return np.hstack(blocks)
