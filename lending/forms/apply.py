@@ -72,8 +72,8 @@ class StatementForm(HouseForm):
 class ApplyForm(HouseForm):
     """How much of one product, within what it allows."""
 
-    amount = MoneyField(label=_("How much?"))
-    tenor = forms.TypedChoiceField(label=_("Over how many months?"), coerce=int)
+    field_order = ["amount", "tenor", "purpose", "needed_on"]
+
     purpose = forms.CharField(
         label=_("What is it for?"),
         max_length=200,
@@ -95,17 +95,24 @@ class ApplyForm(HouseForm):
         self.statements = [StatementForm(*args, year=year, **options) for year in years]
 
     def _fit_to(self, product: Product) -> None:
-        amount = self.fields["amount"]
-        amount.least, amount.most = product.min_amount, product.max_amount
-        amount.help_text = _("From %(least)s to %(most)s.") % {
-            "least": words.round_money(product.min_amount, product.currency),
-            "most": words.round_money(product.max_amount, product.currency),
-        }
+        least, most = (
+            words.round_money(end, product.currency) for end in (product.min_amount, product.max_amount)
+        )
+        self.fields["amount"] = MoneyField(
+            label=_("How much?"),
+            least=product.min_amount,
+            most=product.max_amount,
+            help_text=_("From %(least)s to %(most)s.") % {"least": least, "most": most},
+        )
         if product.kind == Product.Kind.LINE:
-            for name in ("tenor", "purpose", "needed_on"):
-                del self.fields[name]
+            del self.fields["purpose"], self.fields["needed_on"]
         else:
-            self.fields["tenor"].choices = [(tenor, tenor) for tenor in sorted(product.tenors)]
+            self.fields["tenor"] = forms.TypedChoiceField(
+                label=_("Over how many months?"),
+                coerce=int,
+                choices=[(tenor, tenor) for tenor in sorted(product.tenors)],
+            )
+        self.order_fields(self.field_order)
 
     def is_valid(self) -> bool:
         # Every part is checked, so that all that is wrong shows at once.

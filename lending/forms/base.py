@@ -38,7 +38,7 @@ class MoneyField(forms.DecimalField):
         self.least, self.most = least, most
         super().__init__(max_digits=18, decimal_places=2, widget=forms.TextInput, **options)
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         if isinstance(value, str):
             value = value.strip().lstrip("¥￥").strip()
             value = re.sub("[,，]", "", value) if GROUPED.match(value) else value

@@ -1,8 +1,7 @@
 """What a customer agrees to, word for word. Changed words are a new version; a consent keeps the one it saw."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import Consent
@@ -13,8 +12,8 @@ TEXT_VERSION = "2026-11"
 class ConsentText(NamedTuple):
     """One consent: its title, its text, and whether credit is possible without it."""
 
-    title: Promise
-    text: Promise
+    title: Any
+    text: Any
     needed: bool
 
 

@@ -14,37 +14,32 @@ from lending.services.purchases import Plan
 class BuyForm(KeyedForm):
     """One of the plans on offer for a good."""
 
-    tenor = forms.TypedChoiceField(
-        label=_("How do you want to pay?"),
-        coerce=int,
-        widget=forms.RadioSelect,
-        error_messages={"required": _("Choose how you want to pay.")},
-    )
-
     def __init__(self, *args: Any, plans: Sequence[Plan], **options: Any) -> None:
         super().__init__(*args, **options)
         self.plans = plans
-        self.fields["tenor"].choices = [(plan.tenor, plan.tenor) for plan in plans]
+        self.fields["tenor"] = forms.TypedChoiceField(
+            label=_("How do you want to pay?"),
+            coerce=int,
+            choices=[(plan.tenor, plan.tenor) for plan in plans],
+            widget=forms.RadioSelect,
+            error_messages={"required": _("Choose how you want to pay.")},
+        )
 
 
 class ReturnForm(KeyedForm):
     """Goods that go back, whole or in part."""
 
-    amount = MoneyField(label=_("Amount to return"))
-
     def __init__(self, *args: Any, left: Decimal, **options: Any) -> None:
         super().__init__(*args, initial={"amount": left}, **options)
-        self.fields["amount"].most = left
+        self.fields["amount"] = MoneyField(label=_("Amount to return"), most=left)
 
 
 class PayForm(KeyedForm):
     """An amount for the oldest debts first."""
 
-    amount = MoneyField(label=_("Amount"))
-
     def __init__(self, *args: Any, owed: Decimal, due: Decimal, **options: Any) -> None:
         super().__init__(*args, initial={"amount": due or owed or None}, **options)
-        self.fields["amount"].most = owed or None
+        self.fields["amount"] = MoneyField(label=_("Amount"), most=owed or None)
 
     def reference(self, *parts: object) -> str:
         """Another amount under the same key is another payment: people go back and change it."""
@@ -67,7 +62,7 @@ class SettleForm(KeyedForm):
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("quoted") != self.price:
             # The page that comes back carries the new price.
-            self.data = self.data | {"quoted": str(self.price)}
+            self.data = {**self.data, "quoted": str(self.price)}
             raise forms.ValidationError(_("The price has changed since. Look at it again, please."))
         return self.cleaned_data
 

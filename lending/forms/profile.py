@@ -21,6 +21,13 @@ class YesNoField(forms.TypedChoiceField):
         )
 
 
+class IndustryField(forms.ModelChoiceField):
+    """An industry by its name in the reader's language."""
+
+    def label_from_instance(self, industry: Industry) -> str:
+        return industry.local_name
+
+
 class ProfileForm(HouseForm):
     """What both kinds of customer say, and their consents."""
 
@@ -80,9 +87,7 @@ class CompanyForm(ProfileForm):
         max_length=40,
         help_text=_("18 characters, on the business licence."),
     )
-    industry = forms.ModelChoiceField(
-        Industry.objects.all(), label=_("Industry"), empty_label=_("Choose an industry")
-    )
+    industry = IndustryField(Industry.objects.all(), label=_("Industry"), empty_label=_("Choose an industry"))
     phone = forms.CharField(label=_("Phone of the contact person"), max_length=20)
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -92,7 +97,6 @@ class CompanyForm(ProfileForm):
         self.fields["phone"].widget = forms.TextInput(
             {"type": "tel", "autocomplete": "tel", "inputmode": "tel"}
         )
-        self.fields["industry"].label_from_instance = lambda industry: industry.local_name
 
     def details(self) -> dict[str, Any]:
         details = super().details()

@@ -169,8 +169,8 @@ def loan_rows(loan: Loan) -> dict[str, Any]:
     return _with_totals(loan.instalments.order_by("number")) | {"transactions": booked}
 
 
-def _with_totals(rows: QuerySet[Instalment]) -> dict[str, Any]:
-    rows = list(rows)
+def _with_totals(found: QuerySet[Instalment]) -> dict[str, Any]:
+    rows = list(found)
     totals = {name: sum((getattr(row, name) for row in rows), ZERO) for name in (*SUMMED, "paid")}
     return {"rows": rows, "totals": totals}
 

@@ -6,10 +6,19 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-View = Callable[..., HttpResponse]
+from lending.models import User
+
+View = Callable[..., HttpResponseBase]
+
+
+class SignedIn(HttpRequest):
+    """What a view behind one of these sees: a request whose user is known."""
+
+    user: User
 
 
 def public(view: View) -> View:
@@ -26,7 +35,7 @@ def applicant_required(view: View) -> View:
     """For people who are not staff and have no profile yet."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_staff:
             raise PermissionDenied
         if request.user.is_customer:
@@ -44,7 +53,7 @@ def customer_required(view: View) -> View:
     """
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def checked(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_staff:
             raise PermissionDenied
         if not request.user.is_customer:

@@ -1,6 +1,6 @@
 """From the wish for credit to the decision."""
 
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -10,13 +10,13 @@ from lending.forms.apply import ApplyForm, DocumentForm
 from lending.models import Application, Document
 from lending.selectors import site
 from lending.services import applications
-from lending.views.access import customer_required
+from lending.views.access import SignedIn, customer_required
 from lending.views.doing import act, posted, stamp
 
 
 @customer_required
 @require_safe
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: SignedIn) -> HttpResponse:
     """The products on offer; whoever has an open application is shown that one."""
     if application := site.open_application(request.user.customer):
         return redirect("lending:application", application.pk)
@@ -26,7 +26,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def start(request: HttpRequest, code: str) -> HttpResponse:
+def start(request: SignedIn, code: str) -> HttpResponse:
     """How much, for how long, what for; for companies also the figures."""
     customer = request.user.customer
     product = get_object_or_404(site.on_offer(customer), code=code)
@@ -46,7 +46,7 @@ def start(request: HttpRequest, code: str) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def documents(request: HttpRequest, pk: int) -> HttpResponse:
+def documents(request: SignedIn, pk: int) -> HttpResponse:
     """Papers, one at a time, while the application is a draft."""
     drafts = request.user.customer.applications.filter(state=Application.State.DRAFT)
     application = get_object_or_404(drafts, pk=pk)
@@ -60,7 +60,7 @@ def documents(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_safe
-def document(request: HttpRequest, pk: int) -> FileResponse:
+def document(request: SignedIn, pk: int) -> FileResponse:
     """A paper the customer handed in, back as a download."""
     papers = Document.objects.filter(application__customer=request.user.customer)
     return FileResponse(get_object_or_404(papers, pk=pk).file.open(), as_attachment=True)
@@ -68,7 +68,7 @@ def document(request: HttpRequest, pk: int) -> FileResponse:
 
 @customer_required
 @require_safe
-def application(request: HttpRequest, pk: int) -> HttpResponse:
+def application(request: SignedIn, pk: int) -> HttpResponse:
     """Where an application stands: the review before it is sent, then progress, decision and reasons."""
     mine = request.user.customer.applications.select_related("product")
     shown = get_object_or_404(mine, pk=pk)
@@ -78,7 +78,7 @@ def application(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_POST
-def submit(request: HttpRequest, pk: int) -> HttpResponse:
+def submit(request: SignedIn, pk: int) -> HttpResponse:
     """Send the application; a worker looks at it within moments."""
     get_object_or_404(request.user.customer.applications, pk=pk)
     act(request, applications.submit, application_id=pk, **stamp(request))
@@ -87,7 +87,7 @@ def submit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_POST
-def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+def withdraw(request: SignedIn, pk: int) -> HttpResponse:
     get_object_or_404(request.user.customer.applications, pk=pk)
     act(
         request,
@@ -101,7 +101,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_POST
-def ask_review(request: HttpRequest, pk: int) -> HttpResponse:
+def ask_review(request: SignedIn, pk: int) -> HttpResponse:
     """A person looks again at what was declined."""
     get_object_or_404(request.user.customer.applications, pk=pk)
     act(

@@ -1,7 +1,7 @@
 """What a customer does about their own line: lock, unlock, close, and object to a cut or a suspension."""
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -12,11 +12,11 @@ from lending.forms.line import AppealForm, CloseForm
 from lending.models import CreditLine, LineHold
 from lending.selectors import site
 from lending.services import lines
-from lending.views.access import customer_required
+from lending.views.access import SignedIn, customer_required
 from lending.views.doing import act, posted, stamp
 
 
-def _own_line(request: HttpRequest) -> CreditLine:
+def _own_line(request: SignedIn) -> CreditLine:
     line = site.open_line(request.user.customer)
     if line is None:
         raise Http404
@@ -25,7 +25,7 @@ def _own_line(request: HttpRequest) -> CreditLine:
 
 @customer_required
 @require_safe
-def line(request: HttpRequest) -> HttpResponse:
+def line(request: SignedIn) -> HttpResponse:
     """The line in detail, with the history of its limit."""
     shown = _own_line(request)
     locked = shown.holds.filter(cause=LineHold.Cause.CUSTOMER, lifted_at=None).exists()
@@ -38,7 +38,7 @@ def line(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_POST
-def lock(request: HttpRequest) -> HttpResponse:
+def lock(request: SignedIn) -> HttpResponse:
     """No purchases until the customer says so."""
     act(
         request,
@@ -54,7 +54,7 @@ def lock(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_POST
-def unlock(request: HttpRequest) -> HttpResponse:
+def unlock(request: SignedIn) -> HttpResponse:
     """Lift the customer's own lock; a hold of ours stays."""
     act(
         request,
@@ -69,7 +69,7 @@ def unlock(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def close(request: HttpRequest) -> HttpResponse:
+def close(request: SignedIn) -> HttpResponse:
     """The end of the line; what is owed stays owed."""
     shown = _own_line(request)
     form = CloseForm(posted(request))
@@ -80,7 +80,7 @@ def close(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def appeal(request: HttpRequest) -> HttpResponse:
+def appeal(request: SignedIn) -> HttpResponse:
     """Object to a cut or a suspension; settings.APPEAL_OPENER says who hears it."""
     shown = _own_line(request)
     form = AppealForm(posted(request))

@@ -14,13 +14,13 @@ from lending.forms.money import PayForm, SettleForm
 from lending.models import Loan, Payment
 from lending.selectors import site
 from lending.services import loans, payments
-from lending.views.access import customer_required, public
+from lending.views.access import SignedIn, customer_required, public
 from lending.views.doing import act, dated, posted
 
 
 @customer_required
 @require_safe
-def bills(request: HttpRequest) -> HttpResponse:
+def bills(request: SignedIn) -> HttpResponse:
     customer = request.user.customer
     page = Paginator(site.bills(customer), 12).get_page(request.GET.get("page"))
     context = {"page": page, "due": site.due(customer, clock.today()), "today": clock.today()}
@@ -29,7 +29,7 @@ def bills(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_safe
-def bill(request: HttpRequest, pk: int) -> HttpResponse:
+def bill(request: SignedIn, pk: int) -> HttpResponse:
     """One bill with the instalments on it."""
     shown = get_object_or_404(site.bills(request.user.customer), pk=pk)
     return render(
@@ -39,14 +39,14 @@ def bill(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_safe
-def loan_list(request: HttpRequest) -> HttpResponse:
+def loan_list(request: SignedIn) -> HttpResponse:
     page = Paginator(site.loans(request.user.customer), 20).get_page(request.GET.get("page"))
     return render(request, "lending/loans.html", {"page": page, "today": clock.today()})
 
 
 @customer_required
 @require_safe
-def loan(request: HttpRequest, pk: int) -> HttpResponse:
+def loan(request: SignedIn, pk: int) -> HttpResponse:
     """One loan: its schedule, what is paid and what is open, and its transactions."""
     shown = get_object_or_404(site.loans(request.user.customer), pk=pk)
     return render(
@@ -56,7 +56,7 @@ def loan(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def pay(request: HttpRequest) -> HttpResponse:
+def pay(request: SignedIn) -> HttpResponse:
     """Any amount up to all that is owed, for the oldest debts first."""
     customer = request.user.customer
     due = site.due(customer, clock.today())
@@ -76,7 +76,7 @@ def pay(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def settle(request: HttpRequest, pk: int) -> HttpResponse:
+def settle(request: SignedIn, pk: int) -> HttpResponse:
     """Pay off one loan at today's price, which is shown before."""
     owing = request.user.customer.loans.filter(state__in=Loan.OWING).select_related("product")
     shown, on = get_object_or_404(owing, pk=pk), clock.today()
@@ -99,14 +99,14 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_safe
-def payment_list(request: HttpRequest) -> HttpResponse:
+def payment_list(request: SignedIn) -> HttpResponse:
     page = Paginator(request.user.customer.payments.all(), 20).get_page(request.GET.get("page"))
     return render(request, "lending/payments.html", {"page": page})
 
 
 @customer_required
 @require_safe
-def payment(request: HttpRequest, pk: int) -> HttpResponse:
+def payment(request: SignedIn, pk: int) -> HttpResponse:
     """What came of a payment; one that was only started leads on to the gateway."""
     shown = get_object_or_404(request.user.customer.payments.select_related("settles"), pk=pk)
     return render(request, "lending/payment.html", {"payment": shown})
@@ -114,7 +114,7 @@ def payment(request: HttpRequest, pk: int) -> HttpResponse:
 
 @customer_required
 @require_POST
-def go_to_gateway(request: HttpRequest, pk: int) -> HttpResponse:
+def go_to_gateway(request: SignedIn, pk: int) -> HttpResponse:
     """On to the page of the gateway, for a payment that waits for it."""
     started = request.user.customer.payments.filter(state=Payment.State.STARTED)
     wanted = get_object_or_404(started, pk=pk)

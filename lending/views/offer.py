@@ -1,6 +1,6 @@
 """The full cost before the signature."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
@@ -9,13 +9,13 @@ from lending.forms.apply import AcceptForm
 from lending.models import Application, Offer
 from lending.selectors import site
 from lending.services import offers
-from lending.views.access import customer_required
+from lending.views.access import SignedIn, customer_required
 from lending.views.doing import dated, posted, stamp
 
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def offer(request: HttpRequest, pk: int) -> HttpResponse:
+def offer(request: SignedIn, pk: int) -> HttpResponse:
     """The disclosure sheet, whose first look starts the reading time; and yes to it.
 
     Sooner than the reading time, or after the last day, the house refuses.

@@ -1,6 +1,6 @@
 """Becoming a customer."""
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_safe
@@ -8,20 +8,20 @@ from django.views.decorators.http import require_http_methods, require_safe
 from lending.forms.consents import TEXT_VERSION
 from lending.forms.profile import FORMS
 from lending.services import enrolment
-from lending.views.access import applicant_required
+from lending.views.access import SignedIn, applicant_required
 from lending.views.doing import dated, posted
 
 
 @applicant_required
 @require_safe
-def choose(request: HttpRequest) -> HttpResponse:
+def choose(request: SignedIn) -> HttpResponse:
     """A person or a company?"""
     return render(request, "lending/profile_choose.html")
 
 
 @applicant_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def enter(request: HttpRequest, kind: str) -> HttpResponse:
+def enter(request: SignedIn, kind: str) -> HttpResponse:
     """Who the customer is and what they agree to."""
     if kind not in FORMS:
         raise Http404

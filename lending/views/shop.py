@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from lending.forms.money import BuyForm, ReturnForm
 from lending.models import Purchase
 from lending.selectors import site
 from lending.services import checkout, purchases
-from lending.views.access import customer_required
+from lending.views.access import SignedIn, customer_required
 from lending.views.doing import dated, posted
 
 
@@ -47,7 +47,7 @@ GOODS = {
 
 @customer_required
 @require_safe
-def shop(request: HttpRequest) -> HttpResponse:
+def shop(request: SignedIn) -> HttpResponse:
     _only_in_a_demo()
     line = site.open_line(request.user.customer)
     free = line.free(clock.today()) if line else None
@@ -56,7 +56,7 @@ def shop(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def good(request: HttpRequest, slug: str) -> HttpResponse:
+def good(request: SignedIn, slug: str) -> HttpResponse:
     """A good with the full cost of every plan, and the purchase."""
     _only_in_a_demo()
     wanted, line, on = GOODS.get(slug), site.open_line(request.user.customer), clock.today()
@@ -87,7 +87,7 @@ def _only_in_a_demo() -> None:
 
 @customer_required
 @require_safe
-def purchase_list(request: HttpRequest) -> HttpResponse:
+def purchase_list(request: SignedIn) -> HttpResponse:
     bought = request.user.customer.purchases.select_related("loan")
     page = Paginator(bought, 20).get_page(request.GET.get("page"))
     return render(request, "lending/purchases.html", {"page": page})
@@ -95,14 +95,14 @@ def purchase_list(request: HttpRequest) -> HttpResponse:
 
 @customer_required
 @require_safe
-def purchase(request: HttpRequest, pk: int) -> HttpResponse:
+def purchase(request: SignedIn, pk: int) -> HttpResponse:
     bought = get_object_or_404(request.user.customer.purchases.select_related("loan"), pk=pk)
     return render(request, "lending/purchase.html", {"purchase": bought, "returnable": _returnable(bought)})
 
 
 @customer_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def give_back(request: HttpRequest, pk: int) -> HttpResponse:
+def give_back(request: SignedIn, pk: int) -> HttpResponse:
     """Return what this shop sold, whole or in part."""
     bought = get_object_or_404(request.user.customer.purchases, pk=pk)
     if not _returnable(bought):

@@ -311,9 +311,7 @@ def test_a_loan_shows_its_schedule_with_totals(bought):
 
 def test_a_bill_shows_what_is_on_it(bought):
     client, purchase = bought
-    while not purchase.customer.statements.exists():
-        close.close_day(at=web.now()["at"])
-    bill = purchase.customer.statements.get()
+    bill = web.bill(purchase.line)
     answer = client.get(f"/bills/{bill.pk}/")
     assert answer.context["totals"]["total"] == bill.amount
     assert f"/bills/{bill.pk}/" in client.get("/bills/").content.decode()

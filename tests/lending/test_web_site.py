@@ -89,8 +89,7 @@ def everything(owner):
     purchase = line.purchases.get()
     payment = web.submit(client, "/pay/", amount="50").url.split("/")[2]
     reference_ = line.customer.payments.get().reference
-    while not line.statements.exists():
-        close.close_day(at=web.now()["at"])
+    bill = web.bill(line)
     application = web.decide(web.submitted(line.customer, "cash-loan", "3000", 6), "APPROVE")
     return [
         f"/applications/{application.pk}/",
@@ -99,7 +98,7 @@ def everything(owner):
         f"/purchases/{purchase.pk}/return/",
         f"/loans/{purchase.loan_id}/",
         f"/loans/{purchase.loan_id}/settle/",
-        f"/bills/{line.statements.get().pk}/",
+        f"/bills/{bill.pk}/",
         f"/payments/{payment}/",
         f"/sandbox/{reference_}/",
     ]
@@ -131,10 +130,31 @@ def test_a_strangers_line_cannot_be_touched(owner):
     assert line.state == "ACTIVE"
 
 
-def test_a_form_from_elsewhere_is_turned_away(owner):
-    client, _line = owner
+def test_a_form_from_elsewhere_is_turned_away_in_words(owner):
+    client, line = owner
     client.handler.enforce_csrf_checks = True
-    assert client.post("/line/lock/").status_code == 403
+    answer = client.post("/line/lock/")
+    assert answer.status_code == 403
+    assert "This form was open for too long" in answer.content.decode()
+    line.refresh_from_db()
+    assert line.state == "ACTIVE"
+
+
+def test_a_page_that_is_not_there_says_so_and_leads_back(owner):
+    client, _line = owner
+    for visitor in (client, Client()):
+        answer = visitor.get("/loans/999999/", follow=True) if visitor is client else visitor.get("/nowhere/")
+        assert answer.status_code == 404
+        assert 'href="/"' in answer.content.decode()
+
+
+def test_whoever_guesses_passwords_is_stopped_in_words():
+    web.customer("guessed@example.com")
+    guess = {"login": "guessed@example.com", "password": "wrong"}
+    for _time in range(6):
+        assert web.errors(Client().post("/accounts/login/", guess))
+    right = Client().post("/accounts/login/", guess | {"password": "corn-Flower-77"})
+    assert web.errors(right)
 
 
 # --- the line -------------------------------------------------------------------------------------------------------

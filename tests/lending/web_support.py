@@ -1,15 +1,15 @@
 """Customers in front of a browser, for the tests of the pages."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.test import Client, override_settings
 
 from lending import clock
-from lending.models import Application, CreditLine, Customer, Offer, Product, User
-from lending.services import applications, customers, lines
+from lending.models import Application, CreditLine, Customer, Offer, Product, Statement, User
+from lending.services import applications, customers, lines, statements
 
 PERSON = {
     "name": "林晓",
@@ -88,6 +88,12 @@ def decide(application: Application, outcome: str, **values: Any) -> Application
 def read_long_enough(offer: Offer) -> None:
     """As if the sheet had been opened a while ago."""
     Offer.objects.filter(pk=offer.pk).update(shown_at=clock.now() - timedelta(seconds=30))
+
+
+def bill(line: CreditLine) -> Statement:
+    """The bill of the line's next statement day."""
+    statements.issue(on=date(2026, 12, 22), at=clock.now())
+    return line.statements.get()
 
 
 def key_on(client: Client, path: str) -> str:
