@@ -298,6 +298,8 @@ LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS = ["risk.services.screens.screen_purchase"]
+# The task that decides submitted applications, told when there is one.
+SCORING_TASK = "risk.tasks.score_applications"
 # Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.
 PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
 # A shop that sells nothing, to see what buying on a line is like.

@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lending import clock
+from lending import clock, nudge
 from lending.forms.apply import ApplyForm, DocumentForm
 from lending.models import Application, Document
 from lending.selectors import site
@@ -81,7 +81,8 @@ def application(request: SignedIn, pk: int) -> HttpResponse:
 def submit(request: SignedIn, pk: int) -> HttpResponse:
     """Send the application; a worker looks at it within moments."""
     get_object_or_404(request.user.customer.applications, pk=pk)
-    act(request, applications.submit, application_id=pk, **stamp(request))
+    if act(request, applications.submit, application_id=pk, **stamp(request)):
+        nudge.scorers()
     return redirect("lending:application", pk)
 
 
