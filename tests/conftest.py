@@ -1,8 +1,7 @@
 import pytest
 from django.conf import settings
-from django.db import connection
 
-from config.local import browser, template
+from config.local import browser
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -19,12 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.keywords:
             item.add_marker(skip)
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Copy a migrated database instead of migrating an empty one in each process."""
-    connection.settings_dict["TEST"] |= {"TEMPLATE": template.ensure(settings.DATABASE_URL), "MIGRATE": False}
 
 
 @pytest.fixture(scope="session")
