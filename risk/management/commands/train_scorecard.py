@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from lending import clock
-from lending.models import User
+from lending.models import BusinessDate, User
 from risk.models import ModelVersion, Segment
 from risk.services import training
 
@@ -28,7 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         author = _author(options["author"])
-        day = options["as_of"] or clock.today()
+        try:
+            day = options["as_of"] or clock.today()
+        except BusinessDate.DoesNotExist:
+            raise CommandError("The books are not open yet: there is nothing to learn from.") from None
         as_of = timezone.make_aware(datetime.combine(day, time(0)))
         segments = [options["segment"]] if options["segment"] else Segment.values
         trained = [one for segment in segments if (one := self._train(segment, as_of, author, options))]
