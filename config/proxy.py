@@ -4,6 +4,6 @@ from allauth.account.adapter import get_adapter
 from django.http import HttpRequest
 
 
-def client_ip(request: HttpRequest) -> str:
-    """The address of the person, as the PROXY_COUNT proxies that we trust report it."""
-    return get_adapter(request).get_client_ip(request)
+def client_ip(request: HttpRequest) -> str | None:
+    """The address of the person, as the PROXY_COUNT proxies that we trust report it; None without a connection."""
+    return get_adapter(request).get_client_ip(request) if "REMOTE_ADDR" in request.META else None

@@ -169,7 +169,7 @@ class DisputeAdmin(ExportAdmin, _OfCustomer, ServiceAdmin):
         )
     ]
     fields = [
-        *("customer_link", "loan_link", "state_", "amount", "reason", "opened_on", "answer_by"),
+        *("customer_link", "loan_link", "state_", "amount", "whole", "reason", "opened_on", "answer_by"),
         *("resolved_on", "answer"),
     ]
     readonly_fields = ["customer_link", "loan_link", "state_"]

@@ -150,6 +150,11 @@ class Dispute(FSMModelMixin, models.Model):
     )
     state = fields.state(State, State.OPEN, _("state"))
     amount = fields.money(_("disputed amount"))
+    whole = models.BooleanField(
+        _("everything"),
+        default=False,
+        help_text=_("all that was overdue when it was opened, and so what is added to it since"),
+    )
     reason = models.CharField(_("reason"), max_length=300)
     opened_on = models.DateField(_("opened on"))
     answer_by = models.DateField(_("to be answered by"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from django.contrib.postgres.aggregates import BoolOr
 from django.db.models import Min, Q, QuerySet, Sum
 
 from dunning.models import Dispute
@@ -48,8 +49,8 @@ def coming_due(first: date, last: date) -> QuerySet[Instalment]:
     ).order_by()
 
 
-def disputed(customer_ids: Iterable[int]) -> dict[int, Decimal]:
-    """What each customer disputes; who has no open dispute is missing."""
+def disputed(customer_ids: Iterable[int]) -> dict[int, Decimal | None]:
+    """What each customer disputes, None for all of it; who has no open dispute is missing."""
     rows = Dispute.objects.filter(customer_id__in=list(customer_ids), state=Dispute.State.OPEN)
-    sums = rows.values("customer_id").annotate(sum=Sum("amount")).order_by()
-    return {row["customer_id"]: row["sum"] for row in sums}
+    sums = rows.values("customer_id").annotate(sum=Sum("amount"), whole=BoolOr("whole")).order_by()
+    return {row["customer_id"]: None if row["whole"] else row["sum"] for row in sums}

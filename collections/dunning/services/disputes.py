@@ -8,6 +8,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from dunning.models import Case, Dispute
+from dunning.selectors import arrears
 from lending import events
 from lending.errors import Refused
 from lending.models import Customer, Instalment, Loan, User
@@ -44,10 +45,12 @@ def open(
     unpaid = Instalment.objects.filter(loan__in=disputable).aggregate(sum=Sum("outstanding"))["sum"]
     if amount > (unpaid or 0):
         raise Refused("amount", _("The amount is above what is unpaid."), field="amount")
+    overdue = arrears.overdue(on, [customer_id])
     dispute = Dispute.objects.create(
         customer_id=customer_id,
         loan_id=loan_id,
         amount=amount,
+        whole=customer_id in overdue and amount >= overdue[customer_id].amount,
         reason=reason.strip()[:300],
         opened_on=on,
         answer_by=on + timedelta(days=int(rules.parameter("DISPUTE_ANSWER_DAYS", on))),

@@ -80,6 +80,7 @@ def debtors(customers: Iterable[Customer], on: date) -> dict[int, engine.Debtor]
             consent=agreed.get(pk),
             channels=channels.get(pk, set()),
             stopped_numbers=stopped_numbers.get(pk, set()),
+            open_dispute=pk in disputed,
             disputed=disputed.get(pk),
             owed=owed[pk].amount if pk in owed else Decimal(0),
         )
@@ -93,6 +94,7 @@ def _debtor(
     consent: bool | None,
     channels: set[str],
     stopped_numbers: set[str],
+    open_dispute: bool,
     disputed: Decimal | None,
     owed: Decimal,
 ) -> engine.Debtor:
@@ -101,7 +103,7 @@ def _debtor(
         consents={} if consent is None else {engine.SMS: consent, engine.EMAIL: consent},
         stop_channels=frozenset(channels),
         stop_numbers=frozenset(stopped_numbers),
-        open_dispute=disputed is not None,
+        open_dispute=open_dispute,
         disputed_amount=disputed,
         overdue_amount=owed,
         # The books stop at the legal cap, so what they say is the most that may be claimed; not what is

@@ -52,7 +52,8 @@ def give_notice(case: Case, *, step: str, by: User | None, at: datetime, on: dat
 
     The caller holds the lock of the case and saves it.
     """
-    claim = case.overdue - arrears.disputed([case.customer_id]).get(case.customer_id, Decimal(0))
+    disputed = arrears.disputed([case.customer_id]).get(case.customer_id) or Decimal(0)
+    claim = max(case.overdue - disputed, Decimal(0))
     pay_by = on + timedelta(days=int(rules.parameter("LEGAL_NOTICE_DAYS_TO_PAY", on)))
     letter, _mail = contacts.plan(
         [
