@@ -85,7 +85,7 @@ def place_hold(
         notices.queue(
             customer=line.customer,
             template="line_suspended",
-            context={"reason": note or str(hold)},
+            context={"reason": note or LineHold.Cause(cause).label},
             key=f"hold-placed:{hold.pk}",
             at=at,
         )

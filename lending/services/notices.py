@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
@@ -110,9 +111,7 @@ def _newest(codes: set[str]) -> Templates:
 
 
 def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[Notice]:
-    if len(message.key) > LONGEST_KEY:
-        raise ValueError(f"the key of a message has at most {LONGEST_KEY} characters: {message.key}")
-    customer, send_after = message.customer, message.send_after or at
+    customer, send_after, key = message.customer, message.send_after or at, _short(message.key)
     values: dict[str, Mapping[str, Any]] = {}
     for channel in message.channels or (Channel.IN_APP, Channel.SMS, Channel.EMAIL):
         template = _in_language(templates, message.template, channel, customer.language)
@@ -132,10 +131,17 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
             purpose=message.purpose,
             subject=subject,
             body=body,
-            key=f"{message.key}:{channel}",
+            key=f"{key}:{channel}",
             send_after=send_after,
             created_at=at,
         )
+
+
+def _short(key: str) -> str:
+    """The key, or where it is long its beginning and a fingerprint of the whole."""
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[: LONGEST_KEY - 33]}~{sha256(key.encode()).hexdigest()[:32]}"
 
 
 def _in_language(templates: Templates, code: str, channel: str, language: str) -> NoticeTemplate | None:
