@@ -34,37 +34,41 @@ _CUSTOMER_FILE = (
     *("view_customer", "view_consent", "view_industry", "view_creditline", "view_linehold"),
     *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
-    *("view_product", "view_ruleparameter", "view_businessdate", "view_approvalrequest"),
+    *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
+_FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
 _APPLICATIONS = ("view_application", "view_document", "view_offer")
-_LEDGER = ("view_account", "view_journalentry", "view_journalline", "view_dayclose")
-_COLLECTING = (*_CUSTOMER_FILE, "reveal_customer", "change_loan")
+_LEDGER = (
+    *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
+    "change_businessdate",
+)
+_COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 
 # What each role may do in lending. The standard codenames mean: change_customer, to block and unblock;
 # change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
-# its states; add_product and change_product, to write a draft and put it on sale; change_businessdate, to
-# close the day.
+# its states; add_product and change_product, to write a draft and put it on sale; add_approvalrequest, to take
+# back what one asked a second person for; change_businessdate, to close the day.
 GRANTS: dict[str, tuple[str, ...]] = {
     "credit_officer": (
-        *_CUSTOMER_FILE,
+        *_FILE_AND_ASK,
         *_APPLICATIONS,
         *("decide_application", "steer_line", "reveal_customer", "change_customer", "change_purchase"),
         *("add_collateral", "change_collateral", "change_loan"),
     ),
     "senior_approver": (
-        *_CUSTOMER_FILE,
+        *_FILE_AND_ASK,
         *_APPLICATIONS,
         *("decide_application", "check_approval", "steer_line", "reveal_customer", "change_customer"),
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
         *("change_loan", "write_off_loan"),
     ),
-    "risk_analyst": (*_CUSTOMER_FILE, *_APPLICATIONS, "steer_line", "change_industry"),
+    "risk_analyst": (*_FILE_AND_ASK, *_APPLICATIONS, "steer_line"),
     "collector": _COLLECTING,
-    "legal_officer": (*_COLLECTING, "change_collateral", "write_off_loan"),
+    "legal_officer": (*_COLLECTING, "change_collateral", "write_off_loan", "change_noticetemplate"),
     "accountant": (
-        *_CUSTOMER_FILE,
+        *_FILE_AND_ASK,
         *_LEDGER,
-        *("post_transaction", "write_off_loan", "change_loan", "check_approval", "change_businessdate"),
+        *("post_transaction", "write_off_loan", "change_loan", "check_approval"),
     ),
     READER: ("axes.view_*", "auth.view_group"),
 }

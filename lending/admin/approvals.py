@@ -117,7 +117,7 @@ class ApprovalRequestAdmin(ServiceAdmin):
         approvals.reject(request_id=request.pk, remark=data["remark"], **acting.moment)
         return _("Rejected.")
 
-    @service_action(_("Withdraw"), permission="lending.view_approvalrequest", available=_pending, icon="undo")
+    @service_action(_("Withdraw"), permission="lending.add_approvalrequest", available=_pending, icon="undo")
     def withdraw(self, request: ApprovalRequest, data: dict[str, Any], acting: Acting) -> Any:
         approvals.withdraw(request_id=request.pk, **acting.moment)
         return _("Taken back.")

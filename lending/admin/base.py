@@ -102,14 +102,25 @@ def service_action(
     return decorate
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """Lists and pages of records that nobody can add, change or delete here."""
+class StaffAdmin(ModelAdmin):
+    """What every list of the staff has in common."""
 
-    change_form_template = "admin/record.html"
     actions = None
     list_per_page = 50
     list_fullwidth = True
     list_filter_submit = True
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        # A list has nothing to post to unless an action or an editable column of it is there for this user.
+        if request.method == "POST" and not self.get_actions(request) and not self.list_editable:
+            raise PermissionDenied
+        return super().changelist_view(request, extra_context)
+
+
+class ReadOnlyAdmin(StaffAdmin):
+    """Lists and pages of records that nobody can add, change or delete here."""
+
+    change_form_template = "admin/record.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -123,12 +134,6 @@ class ReadOnlyAdmin(ModelAdmin):
     def sections(self, request: HttpRequest, record: Any) -> Iterable[Section]:
         """The tables below the fields of a record's page."""
         return ()
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        # A list has nothing to post to unless an action or an editable column of it is there for this user.
-        if request.method == "POST" and not self.get_actions(request) and not self.list_editable:
-            raise PermissionDenied
-        return super().changelist_view(request, extra_context)
 
     def changeform_view(
         self,

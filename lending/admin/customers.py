@@ -51,7 +51,7 @@ class CustomerAdmin(ExportAdmin, ServiceAdmin):
             Customer, "id", "platform_ref", "kind", "state", "name", "industry", "region", "registered_on"
         )
     ]
-    fields = ["name", "kind", "state", "platform_ref"]
+    fields = ["name", "kind", "platform_ref"]
     actions_detail = ["reveal", "block", "unblock"]
 
     @display(description=_("state"), ordering="state")

@@ -11,12 +11,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from rest_framework.authtoken.admin import TokenAdmin as DjangoTokenAdmin
 from rest_framework.authtoken.models import TokenProxy
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from lending.admin.base import ReadOnlyAdmin
+from lending.admin.base import ReadOnlyAdmin, StaffAdmin
 from lending.models import User
 from lending.roles import ROLES
 
@@ -26,7 +26,7 @@ for model in (Group, EmailAddress, Authenticator, AccessAttempt, AccessFailureLo
         admin.site.unregister(model)
 
 
-class Kept(ModelAdmin):
+class Kept(StaffAdmin):
     """Users and groups are never deleted: what they did names them."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -57,12 +57,10 @@ class GroupAdmin(Kept, DjangoGroupAdmin):
 
 
 @admin.register(TokenProxy)
-class TokenAdmin(ModelAdmin):
+class TokenAdmin(StaffAdmin, DjangoTokenAdmin):
     """The platform's keys to the API; whoever holds one acts in its user's name."""
 
     list_display = ["user", "created"]
-    search_fields = ["user__username"]
-    autocomplete_fields = ["user"]
     fields = ["user"]
 
 

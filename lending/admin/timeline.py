@@ -63,7 +63,7 @@ WORDS = {
     "loan.recovery": _("Recovery booked"),
     "loan.reversal": _("Transaction reversed"),
     "payment.started": _("Payment started"),
-    "payment.paid": _("Payment received"),
+    "payment.received": _("Payment received"),
     "payment.failed": _("Payment failed"),
     "statement.issued": _("Bill issued"),
     "notice.failed": _("Message could not be delivered"),
