@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 # What each app brings. Lending's pages ask these paths and know nothing of who answers.
-ROLE_GRANTS = ["lending.roles.GRANTS", "dunning.roles.GRANTS"]
-DASHBOARD_CARDS = ["lending.admin.dashboard.cards", "dunning.admin.house.cards"]
-CUSTOMER_SECTIONS: list[str] = ["dunning.admin.house.customer_sections"]
-APPLICATION_SECTIONS: list[str] = []
-EVENT_WORDS = ["lending.admin.timeline.WORDS", "dunning.admin.house.WORDS"]
+ROLE_GRANTS = ["lending.roles.GRANTS", "risk.roles.GRANTS", "dunning.roles.GRANTS"]
+DASHBOARD_CARDS = ["lending.admin.dashboard.cards", "risk.admin.house.cards", "dunning.admin.house.cards"]
+CUSTOMER_SECTIONS = ["risk.admin.house.customer_sections", "dunning.admin.house.customer_sections"]
+APPLICATION_SECTIONS = ["risk.admin.assessments.application_sections"]
+EVENT_WORDS = ["lending.admin.timeline.WORDS", "risk.admin.house.WORDS", "dunning.admin.house.WORDS"]
 
 # What the steps of the daily close do, for the page that shows them.
 CLOSE_STEP_WORDS = {
@@ -60,6 +60,27 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Loans"), "request_quote", "lending.loan"),
             Item(_("Collateral"), "shield", "lending.collateral"),
             Item(_("Approvals"), "done_all", "lending.approvalrequest"),
+        ],
+    ),
+    (
+        _("Risk"),
+        [
+            Item(_("Alerts"), "notifications", "risk.alert"),
+            Item(_("Appeals"), "feedback", "risk.appeal"),
+            Item(_("Controls"), "tune", "risk.control"),
+            Item(_("Assessments"), "fact_check", "risk.assessment"),
+            Item(_("Policies"), "rule", "risk.policyversion"),
+            Item(_("Models"), "model_training", "risk.modelversion"),
+            Item(
+                _("Features"),
+                "list_alt",
+                url="admin:risk_modelversion_features",
+                permission="risk.view_modelversion",
+            ),
+            Item(_("Data sets"), "dataset", "risk.dataset"),
+            Item(_("Platform events"), "stream", "risk.platformevent"),
+            Item(_("Customers' days"), "calendar_month", "risk.customerday"),
+            Item(_("Financial statements"), "account_balance", "risk.financialstatement"),
         ],
     ),
     (

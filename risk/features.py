@@ -16,6 +16,14 @@ from risk.engine.scorecard import FeatureSpec
 # Sources, each a relation with one row per fact: the sums of days, instalments that fell due, the customer's
 # own data with the amount asked for, the line as it stood, the years of accounts, the industry's record.
 DAYS, DUE, PROFILE, LINE, ACCOUNTS, INDUSTRY = "days", "due", "profile", "line", "accounts", "industry"
+SOURCES = {
+    DAYS: _("Platform events"),
+    DUE: _("Instalments"),
+    PROFILE: _("Customer and application"),
+    LINE: _("Credit line"),
+    ACCOUNTS: _("Financial statements"),
+    INDUSTRY: _("Industry"),
+}
 
 PERSON, COMPANY = "PERSON", "COMPANY"
 MONTHS = 6  # of 30 days, that steadiness looks at
@@ -38,6 +46,10 @@ class Feature:
     sign: int
     window: int = 0
     personal: bool = False
+
+    @property
+    def source_words(self) -> Any:
+        return SOURCES[self.source]
 
     @property
     def spec(self) -> FeatureSpec:

@@ -4,13 +4,16 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import translation
 
 from lending import events
+from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
 from lending.services import lines, notices
 from risk.engine import controls as engine
@@ -101,6 +104,24 @@ def _judge(
     state = engine.State(last.state == Alert.State.OPEN, last.tripped_on) if last else engine.State()
     known_since = line.customer.registered_on
     return engine.evaluate(control.spec, sums.get(line.customer_id, []), on, state, known_since)
+
+
+@transaction.atomic
+def set_levels(*, control_id: int, by: User, at: datetime, **levels: Any) -> Control:
+    """Change when a control trips and what it does; raises `Refused` when the levels contradict each other."""
+    control = Control.objects.select_for_update().get(pk=control_id)
+    before = {name: getattr(control, name) for name in levels}
+    for name, value in levels.items():
+        setattr(control, name, value)
+    try:
+        control.full_clean()
+    except ValidationError as fault:
+        raise Refused("levels", "; ".join(fault.messages)) from fault
+    control.save()
+    changed = {name for name in levels if before[name] != levels[name]}
+    told = {name: [before[name], levels[name]] for name in sorted(changed)}
+    events.record("control.changed", control, by=by, at=at, control=control.code, levels=told)
+    return control
 
 
 # --- acting -------------------------------------------------------------------------------------------------
