@@ -16,6 +16,7 @@ from types import FrameType
 
 import psutil
 import psycopg
+from psycopg import sql
 
 from config import env
 from config.local.console import Trouble, say, step
@@ -50,7 +51,7 @@ def run() -> None:
         _start_servers(running)
         with step("Bringing the database up to date"):
             manage("migrate", "--noinput", "--verbosity", "0")
-        _load_demo(private)
+        _furnish(private)
         processes = _start_processes(running, address)
         with step("Waiting for the first page"):
             _wait_until_served(address, processes)
@@ -141,9 +142,13 @@ def _demo_unfinished() -> Path:
     return LOCAL / "demo.unfinished"
 
 
-def _load_demo(private: bool) -> None:
-    """Fill an empty database with a lively portfolio. DEMO=0 leaves it empty; DEMO=1 fills any."""
-    if not env.flag("DEMO", private) or _has_customers():
+def _furnish(private: bool) -> None:
+    """Fill an empty database with a lively portfolio. DEMO=0 only opens the books; DEMO=1 fills any."""
+    if not env.flag("DEMO", private):
+        if private and not _has("lending_businessdate"):
+            manage("open_books", "--products")
+        return
+    if _has("lending_customer"):
         return
     say("  Loading the demo portfolio (once; `make run DEMO=0` starts with an empty house)")
     if private:
@@ -152,9 +157,11 @@ def _load_demo(private: bool) -> None:
     _demo_unfinished().unlink(missing_ok=True)
 
 
-def _has_customers() -> bool:
+def _has(table: str) -> bool:
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT EXISTS (SELECT FROM lending_customer)").fetchone()
+        row = connection.execute(
+            sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(table))
+        ).fetchone()
     return bool(row and row[0])
 
 
