@@ -1,0 +1,139 @@
+"""Applications: who asks, what the machine says, what officers make of the rest, and who accepts."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from config.simulation.cast import Cast, moment
+from config.simulation.streams import stream
+from config.simulation.world import Wish
+from lending.errors import Refused
+from lending.models import Application, ApprovalRequest, Offer, Product
+from lending.selectors import rules
+from lending.services import applications, approvals, offers
+
+State = Application.State
+ACCEPTS = 0.9
+# An officer sees more than the machine, papers and a voice, and errs all the same.
+OFFICER_ERRS = 0.22
+OFFICER_APPROVES_ABOVE = 0.45
+
+
+class Desk:
+    def __init__(self, cast: Cast, wishes: dict[date, list[Wish]]) -> None:
+        self._cast, self._wishes = cast, wishes
+        self._products = {row.code: row.pk for row in Product.objects.filter(state=Product.State.LIVE)}
+
+    def day(self, on: date) -> int:
+        """The customers answer yesterday's offers; then the new ones apply."""
+        self._answer(on)
+        asked = self._wishes.get(on, [])
+        for wish in asked:
+            self._apply(wish, on)
+        return len(asked)
+
+    def review(self, on: date) -> None:
+        """The officers decide what was left to them yesterday."""
+        self._second_people(on)
+        self._review(on)
+
+    def _apply(self, wish: Wish, on: date) -> None:
+        customer_id = self._cast.ids[wish.who.ref]
+        self._cast.consent(customer_id, on)
+        try:
+            application = applications.start(
+                customer_id=customer_id,
+                product_id=self._products[wish.product],
+                amount=wish.amount,
+                tenor=wish.tenor,
+                answers=wish.answers,
+                by=None,
+                at=moment(on, 9),
+            )
+        except Refused:
+            return
+        # Nobody submits at the same second as another, so that the order of applications is the same every time.
+        submitted_at = moment(on, 9, 5) + timedelta(
+            seconds=wish.who.number, milliseconds=ord(wish.who.ref[0])
+        )
+        applications.submit(application_id=application.pk, by=None, at=submitted_at)
+
+    def _answer(self, on: date) -> None:
+        """Nine in ten accept the next day; the others let the offer run out."""
+        offered = Offer.objects.filter(
+            application__state=State.OFFERED, made_at__lt=moment(on, 0), shown_at=None
+        )
+        for offer in offered.select_related("application").order_by("pk"):
+            who = self._cast.by_id.get(offer.application.customer_id)
+            if who is None:
+                continue
+            offers.show(offer_id=offer.pk, by=None, at=moment(on, 10))
+            if stream(self._cast.world.seed, "accept", who.ref, offer.amount).random() < ACCEPTS:
+                offers.accept(offer_id=offer.pk, by=None, at=moment(on, 10, 2), on=on)
+
+    def _review(self, on: date) -> None:
+        asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING)
+        waiting = {request.payload.get("application_id") for request in asked}
+        referred = Application.objects.filter(state=State.REFERRED, submitted_at__lt=moment(on, 0))
+        for application in referred.select_related("product").order_by("pk"):
+            if application.customer_id in self._cast.by_id and application.pk not in waiting:
+                self._decide(application, on)
+
+    def _decide(self, application: Application, on: date) -> None:
+        who = self._cast.by_id[application.customer_id]
+        rng = stream(self._cast.world.seed, "officer", who.ref, application.amount)
+        likes = who.quality + rng.gauss(0, OFFICER_ERRS) > OFFICER_APPROVES_ABOVE and not who.is_student
+        amount = self._worth(application, rng.uniform(0.6, 1.0))
+        if not likes:
+            self._say(
+                application, applications.DECLINE, on, reasons=application.reasons or ["OFFICER_JUDGEMENT"]
+            )
+        elif amount > self._second_above(on):
+            self._ask_second(application, amount, on)
+        else:
+            self._say(application, applications.APPROVE, on, amount=amount)
+
+    def _second_above(self, on: date) -> Decimal:
+        return rules.parameter("SECOND_PERSON_ABOVE", on)
+
+    def _ask_second(self, application: Application, amount: Decimal, on: date) -> None:
+        approvals.ask(
+            command="application.approve",
+            payload={"application_id": application.pk, "amount": str(amount), "note": "Papers are in order"},
+            reason="Above what one officer may approve",
+            by=self._cast.staff["credit_officer"],
+            at=moment(on, 11),
+            on=on,
+            customer_id=application.customer_id,
+            amount=amount,
+        )
+
+    def _worth(self, application: Application, share: float) -> Decimal:
+        step = Decimal(100)
+        amount = (application.amount * Decimal(f"{share:.2f}") / step).quantize(Decimal(1)) * step
+        return min(application.amount, max(application.product.min_amount, amount))
+
+    def _say(self, application: Application, outcome: str, on: date, **decision: object) -> None:
+        applications.decide(
+            application_id=application.pk,
+            outcome=outcome,
+            by=self._cast.staff["credit_officer"],
+            at=moment(on, 11),
+            on=on,
+            note="Seen by an officer",
+            **decision,
+        )
+
+    def _second_people(self, on: date) -> None:
+        """What one person asked for yesterday, another decides today; one in ten is refused."""
+        asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING, made_at__lt=moment(on, 0))
+        for request in asked.order_by("pk"):
+            who = self._cast.by_id.get(request.customer_id)
+            if who is not None:
+                self._second(request, stream(self._cast.world.seed, "second", who.ref, on).random() < 0.1, on)
+
+    def _second(self, request: ApprovalRequest, refuses: bool, on: date) -> None:
+        senior, at = self._cast.staff["senior_approver"], moment(on, 10, 30)
+        if refuses:
+            approvals.reject(request_id=request.pk, by=senior, at=at, remark="Not on these papers")
+        else:
+            approvals.approve(request_id=request.pk, by=senior, at=at, on=on)

@@ -1,0 +1,53 @@
+"""Models are trained on what has come to pass, and put in charge by a second person."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from config.simulation.cast import moment
+from config.simulation.world import World
+from lending.models import User
+from risk.models import ModelVersion, Segment
+from risk.services import models, training
+
+# A longer window says more about a customer; a young book has to make do with a shorter one.
+WINDOWS = (180, 150, 120)
+FIRST, NEXT = 4, 4  # months until the first training, and between two
+
+
+class Learning:
+    def __init__(self, world: World, staff: Mapping[str, User]) -> None:
+        self._world, self._staff = world, staff
+        self._due = dict.fromkeys(Segment.values, FIRST)
+
+    def morning(self, on: date) -> None:
+        """On the first of a month the analyst trains what is due, once enough has come to pass."""
+        month = round((on - self._world.start).days / 30.4)
+        for segment in Segment.values if on.day == 1 else ():
+            if month >= self._due[segment] and (model := self._train(segment, on)):
+                self._due[segment] = month + NEXT
+                self._put_in_place(model, on)
+
+    def _train(self, segment: str, on: date) -> ModelVersion | None:
+        for window in WINDOWS:
+            try:
+                return training.train(
+                    segment=segment,
+                    as_of=moment(on, 0),
+                    at=moment(on, 7),
+                    by=self._staff["risk_analyst"],
+                    window_days=window,
+                )
+            except training.TooLittleData:
+                continue
+        return None
+
+    def _put_in_place(self, model: ModelVersion, on: date) -> None:
+        """The first model that ranks becomes champion, by the word of a second person; later ones score in its
+        shadow."""
+        if model.state != ModelVersion.State.VALIDATED:
+            return
+        champion = ModelVersion.objects.filter(segment=model.segment, state=ModelVersion.State.CHAMPION)
+        if champion.exists():
+            models.challenge(model_id=model.pk, by=self._staff["risk_analyst"], at=moment(on, 8))
+        else:
+            models.promote(model_id=model.pk, by=self._staff["senior_approver"], at=moment(on, 8))

@@ -1,0 +1,128 @@
+"""The platform's side of a day: what it tells us, and the orders that are bought on the line."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from config.simulation.cast import Cast, moment
+from config.simulation.paying import wants_credit
+from config.simulation.shopping import ORDER, RETURN, Act
+from config.simulation.streams import stream
+from lending.errors import Refused
+from lending.models import CreditLine, Purchase
+from lending.services import purchases
+from risk.services import events
+
+SOURCE = "simulation"
+BATCH = 5000
+# Nobody takes a line for a sandwich.
+SMALLEST = Decimal(60)
+
+
+class Shop:
+    def __init__(self, cast: Cast, acts: dict[date, list[Act]]) -> None:
+        self._cast, self._acts = cast, acts
+        self._bought: dict[str, int] = {}
+        self._leaving: dict[date, list[str]] = defaultdict(list)
+
+    def tell_history(self, before: date) -> int:
+        """What happened before the first day of business, in large batches."""
+        past = [act for day in sorted(self._acts) if day < before for act in self._acts[day]]
+        for first in range(0, len(past), BATCH):
+            self._ingest(past[first : first + BATCH], before - timedelta(days=1))
+        return len(past)
+
+    def day(self, on: date) -> int:
+        acts = self._acts.get(on, [])
+        self._ship(on)
+        self._sell([act for act in acts if act.kind == ORDER], on)
+        self._take_back([act for act in acts if act.kind == RETURN], on)
+        if acts:
+            self._ingest(acts, on)
+        return len(acts)
+
+    def _ingest(self, acts: Sequence[Act], on: date) -> None:
+        zone = moment(on, 23).tzinfo
+        rows = [
+            events.EventRow(
+                customer_ref=act.customer,
+                source=SOURCE,
+                external_id=act.ref,
+                kind=act.kind,
+                at=act.moment.replace(tzinfo=zone),
+                order_ref=act.order_ref,
+                amount=act.amount,
+                data=act.data,
+            )
+            for act in acts
+        ]
+        result = events.ingest(rows=rows, at=moment(on, 23, 30), by=None)
+        if result.refused:
+            raise ValueError(f"the simulated platform told nonsense: {result.refused[0]}")
+
+    def _sell(self, orders: Sequence[Act], on: date) -> None:
+        """Orders on credit, held on the line; they leave the house the next day."""
+        wanting = [act for act in orders if self._on_credit(act, on)]
+        lines = self._open_lines({self._cast.ids[act.customer] for act in wanting})
+        for act in wanting:
+            line = lines.get(self._cast.ids[act.customer])
+            if line is not None and act.amount <= line.base_limit - line.used - line.held:
+                self._buy(act, line, on)
+
+    def _on_credit(self, act: Act, on: date) -> bool:
+        who = self._cast.by_id[self._cast.ids[act.customer]]
+        return act.amount >= SMALLEST and wants_credit(self._cast.world.seed, who, act.order_ref, on)
+
+    def _open_lines(self, customer_ids: set[int]) -> dict[int, CreditLine]:
+        lines = CreditLine.objects.filter(customer_id__in=customer_ids, state=CreditLine.State.ACTIVE)
+        return {line.customer_id: line for line in lines.select_related("product")}
+
+    def _buy(self, act: Act, line: CreditLine, on: date) -> None:
+        rng = stream(self._cast.world.seed, "tenor", act.order_ref)
+        tenors = sorted(line.product.tenors)
+        tenor = tenors[0] if act.amount < 300 else rng.choice(tenors)
+        try:
+            purchase = purchases.authorise(
+                line_id=line.pk,
+                order_ref=act.order_ref,
+                amount=act.amount,
+                tenor=tenor,
+                description=act.data.get("category", "").title(),
+                by=None,
+                at=moment(on, 12),
+                on=on,
+            )
+        except Refused:
+            return
+        line.held += act.amount
+        self._bought[act.order_ref] = purchase.pk
+        self._leaving[on + timedelta(days=1)].append(act.order_ref)
+
+    def _ship(self, on: date) -> None:
+        """What was bought yesterday is captured; one order in fifty was called off in the night."""
+        leaving = []
+        for order_ref in self._leaving.pop(on, []):
+            number = self._bought[order_ref]
+            if stream(self._cast.world.seed, "void", order_ref).random() < 0.02:
+                purchases.void(purchase_id=number, by=None, at=moment(on, 9))
+            else:
+                leaving.append((number, None))
+        if leaving:
+            purchases.capture_many(captures=leaving, by=None, at=moment(on, 10), on=on)
+
+    def _take_back(self, returns: Sequence[Act], on: date) -> None:
+        """Goods that were bought on credit and came back: the debt shrinks."""
+        bought = {self._bought[act.order_ref]: act for act in returns if act.order_ref in self._bought}
+        captured = Purchase.objects.filter(pk__in=bought, state=Purchase.State.CAPTURED).order_by("order_ref")
+        for purchase in captured:
+            act = bought[purchase.pk]
+            left = purchase.captured - purchase.refunded
+            purchases.refund(
+                purchase_id=purchase.pk,
+                amount=min(left, act.amount),
+                key=f"refund:{act.ref}",
+                by=None,
+                at=moment(on, 14),
+                on=on,
+            )

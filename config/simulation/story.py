@@ -1,0 +1,86 @@
+"""The product lives through the months: one business day after another, with its own services."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+
+from config.simulation.cast import Cast, moment
+from config.simulation.crew import Crew
+from config.simulation.desk import Desk
+from config.simulation.floor import Floor
+from config.simulation.learning import Learning
+from config.simulation.objections import Objections
+from config.simulation.shop import Shop
+from config.simulation.till import Till
+from config.simulation.world import World
+from lending.models import User
+from lending.reference import starter_products
+from lending.services import close, notices
+from risk.services import scoring
+
+# Told of each step of the work: what, how much of it is done, how much there is.
+Progress = Callable[[str, int, int], None]
+# The staff go home before the last days, so that every list has something on it.
+LEFT_TO_DO = timedelta(days=2)
+
+
+def live(world: World, staff: Mapping[str, User], progress: Progress, workers: int = 1) -> None:
+    """Open the books on the first day of the world and close every day up to the last one, which stays open.
+
+    The customers are shared out among `workers` processes; what happens does not depend on how many there are.
+    """
+    close.open_books(on=world.start)
+    starter_products()
+    learning = Learning(world, staff)
+    quarters = [Quarter(world.part(number, workers), staff) for number in range(workers)]
+    with Crew(quarters) as crew:
+        crew.all("arrive", world.start)
+        days = (world.end - world.start).days + 1
+        for number in range(days):
+            on = world.start + timedelta(days=number)
+            learning.morning(on)
+            crew.all("day", on)
+            crew.all("evening", on)
+            if on < world.end:
+                close.close_day(at=moment(on, 23, 59))
+            progress("days", number + 1, days)
+
+
+class Quarter:
+    """A part of the customers, and everyone who deals with them, in the order of a day."""
+
+    def __init__(self, world: World, staff: Mapping[str, User]) -> None:
+        self._cast = Cast(world, dict(staff))
+
+    def arrive(self, on: date) -> None:
+        """The customers of this quarter, and what the platform knows of them from before."""
+        cast = self._cast
+        for who in cast.world.everyone:
+            cast.take_in(who, on)
+        self.shop, self.till = Shop(cast, cast.world.acts()), Till(cast)
+        self.desk, self.floor = Desk(cast, cast.world.wishes()), Floor(cast, self.till)
+        self.objections = Objections(cast)
+        self.shop.tell_history(on)
+
+    def day(self, on: date) -> None:
+        """Until the afternoon: messages go out, staff work off yesterday's lists, customers buy, pay and apply."""
+        on_duty = on + LEFT_TO_DO <= self._cast.world.end
+        send(on, 9)
+        if on_duty:
+            self.objections.answer(on)
+            self.desk.review(on)
+            self.floor.day(on)
+        self.shop.day(on)
+        self.till.day(on)
+        self.desk.day(on)
+
+    def evening(self, on: date) -> None:
+        """The applications of all quarters are scored by whoever comes to them first."""
+        scoring.score_waiting(at=moment(on, 15), limit=1000)
+        self.objections.raise_them(on)
+        send(on, 21)
+
+
+def send(on: date, hour: int) -> None:
+    """Everything that may go out by that hour."""
+    while notices.send_due(at=moment(on, hour), limit=1000):
+        pass
