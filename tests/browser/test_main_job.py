@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from stdnum.cn import ric
@@ -60,7 +61,9 @@ def page(browser: Browser, live_server: Any, house: None) -> Iterator[Page]:
         base_url=live_server.url, viewport={"width": 390, "height": 844}, locale="en-GB"
     )
     context.set_default_timeout(20_000)
-    yield context.new_page()
+    page = context.new_page()
+    yield page
+    page.screenshot(path=settings.LOCAL_DIR / "last-page.png", full_page=True)  # what a failure looked like
     context.close()
 
 
@@ -78,6 +81,7 @@ def desk(browser: Browser, live_server: Any, house: None) -> Iterator[Page]:
     page.fill("#id_password", PASSWORD)
     page.click("button[type=submit]")
     yield page
+    page.screenshot(path=settings.LOCAL_DIR / "last-desk.png", full_page=True)
     context.close()
 
 
@@ -106,7 +110,7 @@ def sign_up(page: Page) -> None:
     page.check("input[name=is_student][value=no]")
     for purpose in ("CREDIT_ASSESSMENT", "ELECTRONIC"):
         page.check(f"#id_consent_{purpose}")
-    page.click("main button[type=submit]")
+    page.click("text=Save and go on")
     expect(page).to_have_url(re.compile(r"/apply/"))
 
 
@@ -129,7 +133,8 @@ def decide(desk: Page, application: Application) -> None:
     desk.get_by_role("link", name="Approve").first.click()
     desk.fill("[name=amount]", "15000")
     desk.fill("[name=note]", "Income proven, first line small.")
-    desk.locator("main, #main, body").locator("button[type=submit]").last.click()
+    desk.locator(".staff-action button[type=submit]").click()
+    expect(desk).to_have_url(re.compile(rf"/application/{application.pk}/change/$"))
     application.refresh_from_db()
 
 
