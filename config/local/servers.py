@@ -297,7 +297,10 @@ def _let_pass(folder: Path) -> None:
         mode = passage.stat().st_mode
         if not mode & stat.S_IXOTH:
             passage.chmod(mode | stat.S_IXOTH)
-            say(f"  chmod o+x {passage} (PostgreSQL does not run as root, and must pass through)", err=True)
+            if not passage.is_relative_to(LOCAL):
+                say(
+                    f"  chmod o+x {passage} (PostgreSQL does not run as root: it must pass through)", err=True
+                )
 
 
 def _private_folder(folder: Path) -> None:
