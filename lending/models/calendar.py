@@ -1,4 +1,4 @@
-from datetime import timedelta
+import datetime
 
 import pgtrigger
 from django.db import models
@@ -35,12 +35,12 @@ class BusinessDate(models.Model):
         return self.date.isoformat()
 
     @classmethod
-    def current(cls) -> date:
+    def current(cls) -> datetime.date:
         """The open business date; raises `BusinessDate.DoesNotExist` before the books are opened."""
         return cls.objects.values_list("date", flat=True).get()
 
     def advance(self) -> None:
-        self.date += timedelta(days=1)
+        self.date += datetime.timedelta(days=1)
 
 
 class DayClose(models.Model):

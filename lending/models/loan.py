@@ -290,9 +290,7 @@ class Transaction(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["payment_key"], condition=~Q(payment_key=""), name="transaction_payment"
-            ),
+            models.Index(fields=["payment_key"], condition=~Q(payment_key=""), name="transaction_payment"),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -9,8 +9,8 @@ class User(AbstractUser):
     language = models.CharField(_("language"), max_length=10, blank=True)
 
     class Meta(AbstractUser.Meta):
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
+        verbose_name = _("user")  # type: ignore[assignment]  # a lazy text, as Django wants it
+        verbose_name_plural = _("users")  # type: ignore[assignment]
 
     @property
     def is_customer(self) -> bool:

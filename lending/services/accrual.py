@@ -69,7 +69,8 @@ def open_day(*, on: date, at: datetime) -> int:
 def _run(sql: str, day: date) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, {"day": day, "owing": [str(state) for state in Loan.OWING]})
-        return cursor.fetchall()
+        rows: list[tuple] = cursor.fetchall()
+        return rows
 
 
 SIDES = {

@@ -40,7 +40,7 @@ def _run_step(day: date, path: str, at: datetime) -> int | None:
     books = BusinessDate.objects.select_for_update().get()
     if books.date != day or DayClose.objects.filter(date=day, step=path).exists():
         return None
-    rows = import_string(path)(on=day, at=at)
+    rows: int = import_string(path)(on=day, at=at)
     DayClose.objects.create(date=day, step=path, rows=rows, finished_at=at)
     return rows
 

@@ -121,7 +121,8 @@ def _owed(customer_ids: set[int]) -> dict[int, list[list]]:
 def _spread_one(receipt: Receipt, owed: list[list], on: date) -> list[Posting]:
     if not any(amount for _loan, amount in owed):
         raise Refused("nothing_owed", _("Nothing is owed at present."))
-    left, shares = receipt.amount, {}
+    left = receipt.amount
+    shares: dict[int, Decimal] = {}
     for row in owed:
         taken = min(left, row[1])
         if taken:

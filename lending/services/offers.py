@@ -192,6 +192,7 @@ def _open_line(
 
 
 def _pay_out(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:
+    assert application.tenor is not None  # asked of everyone who wants a loan
     terms = application.product.terms(offer.amount, application.tenor, on)
     rows = engine.schedule(terms)
     loan = booking.draft(

@@ -121,7 +121,8 @@ def _lock(loan_ids: Iterable[int]) -> dict[int, _Account]:
     line_ids = Loan.objects.filter(pk__in=ids, line__isnull=False).values("line_id")
     list(CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update().values_list("pk"))
     loans = list(Loan.objects.filter(pk__in=ids).order_by("pk").select_for_update())
-    instalments, history = defaultdict(dict), defaultdict(list)
+    instalments: dict[int, dict[int, Instalment]] = defaultdict(dict)
+    history: dict[int, list[Transaction]] = defaultdict(list)
     for row in Instalment.objects.filter(loan_id__in=ids).order_by("number"):
         instalments[row.loan_id][row.number] = row
     for posted in Transaction.objects.filter(loan_id__in=ids).order_by("pk"):
@@ -166,7 +167,7 @@ def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
             row.value_on,
             row.amount,
             row.kind if row.type in (Type.CHARGE, Type.WAIVER) else None,
-            keys.get(row.reverses_id),
+            keys[row.reverses_id] if row.reverses_id else None,
         )
         for row in history
     ]
@@ -234,7 +235,7 @@ def _contra(
 
 
 def _contra_account(posted: Transaction) -> str:
-    original = posted.reverses if posted.reverses_id else posted
+    original = posted.reverses or posted
     if original.kind == BY_MERCHANT:
         return ledger.MERCHANTS
     if original.kind == TO_CUSTOMER:

@@ -222,10 +222,12 @@ def refund(
         return _same_refund(purchase, amount, key)
     if purchase.state != Purchase.State.CAPTURED:
         raise Refused("not_captured", _("Only a captured purchase can be refunded."))
+    loan = purchase.loan
+    assert loan is not None  # the database insists: purchase_has_loan_once_captured
     left = purchase.captured - purchase.refunded
     if amount > left:
         raise Refused("above_captured", _("The amount is above what is left to refund."), field="amount")
-    _post_refund(purchase, amount, key, whole=amount == left, by=by, at=at, on=on)
+    _post_refund(loan, amount, key, whole=amount == left, by=by, at=at, on=on)
     purchase.refunded += amount
     if amount == left:
         purchase.refund_whole()
@@ -249,7 +251,7 @@ def _same_refund(purchase: Purchase, amount: Decimal, key: str) -> Purchase:
 
 
 def _post_refund(
-    purchase: Purchase,
+    loan: Loan,
     amount: Decimal,
     key: str,
     *,
@@ -258,12 +260,11 @@ def _post_refund(
     at: datetime,
     on: date,
 ) -> None:
-    owing = purchase.loan is not None and purchase.loan.state in Loan.OWING
-    settles = whole and owing
+    settles = whole and loan.state in Loan.OWING
     posting.post_many(
         [
             posting.Posting(
-                loan_id=purchase.loan_id,
+                loan_id=loan.pk,
                 type=posting.Type.SETTLEMENT if settles else posting.Type.MERCHANT_REFUND,
                 kind=posting.BY_MERCHANT,
                 amount=amount,

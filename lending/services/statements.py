@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -37,17 +38,16 @@ def issue(*, on: date, at: datetime) -> int:
     """Close step: issue the bills of the lines whose statement day it is, and tell their customers."""
     due = calendar.statement_due_on(on)
     owing = [str(state) for state in Loan.OWING]
-    values = {"on": on, "due": due, "day": on.day, "owing": owing}
+    values: dict[str, Any] = {"on": on, "due": due, "day": on.day, "owing": owing}
     with connection.cursor() as cursor:
         cursor.execute(ISSUE, values)
         ids = [row[0] for row in cursor.fetchall()]
         cursor.execute(ATTACH, {"ids": ids, "owing": owing})
-    _announce(Statement.objects.filter(pk__in=ids).select_related("customer"), at)
+    _announce(list(Statement.objects.filter(pk__in=ids).select_related("customer")), at)
     return len(ids)
 
 
-def _announce(statements: Sequence[Statement], at: datetime) -> None:
-    rows = list(statements)
+def _announce(rows: Sequence[Statement], at: datetime) -> None:
     events.record_many(
         [
             events.build("statement.issued", row, by=None, at=at, amount=row.amount, due_on=row.due_on)
