@@ -112,7 +112,7 @@ def test_it_ranks_and_its_level_is_true_on_rows_it_has_not_seen(trained: Any) ->
 
 
 def test_the_same_seed_gives_the_same_card() -> None:
-    table, bad = made(400, seed=4)
+    table, bad = made(200, seed=4)
     cards = [train(table, bad, SPECS[:2], seed=seed) for seed in (5, 5, 6)]
     assert cards[0].sha256 == cards[1].sha256 != cards[2].sha256
 
@@ -139,11 +139,11 @@ def test_a_ratio_is_found_where_two_numbers_matter_together() -> None:
 
 
 def test_groups_stay_together() -> None:
-    """A hundred people copied nine times over: a card must not learn them by heart."""
+    """Sixty people copied five times over: a card must not learn them by heart."""
     rng = np.random.default_rng(8)
-    person = np.repeat(np.arange(100), 9)
-    table = {f"n{i}": rng.normal(size=100)[person] for i in range(6)}
-    bad = (rng.random(100) < 0.3).astype(int)[person]
+    person = np.repeat(np.arange(60), 5)
+    table = {f"n{i}": rng.normal(size=60)[person] for i in range(6)}
+    bad = (rng.random(60) < 0.3).astype(int)[person]
     specs = [FeatureSpec(name) for name in table]
     by_heart = train(table, bad, specs, seed=1)
     honest = train(table, bad, specs, seed=1, groups=person)
