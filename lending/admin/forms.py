@@ -21,7 +21,7 @@ _WIDGETS: list[tuple[type[forms.Field], Callable[[Any], forms.Widget]]] = [
     ),
     (
         forms.MultipleChoiceField,
-        lambda field: widgets.UnfoldAdminCheckboxSelectMultiple(choices=field.choices),
+        lambda field: widgets.UnfoldAdminCheckboxSelectMultipleWidget(choices=field.choices),
     ),
     (forms.ChoiceField, lambda field: widgets.UnfoldAdminSelectWidget(choices=field.choices)),
     (forms.BooleanField, lambda field: widgets.UnfoldBooleanWidget()),

@@ -1,5 +1,6 @@
 """Events in words: what happened, who did it, and what it changed."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lending import words
-from lending.admin.parts import Timeline, page_of
+from lending.admin.parts import Timeline, money, page_of
 from lending.models import Collateral, Consent, Customer, Document, Event, LineHold, Transaction
 
 WORDS = {
@@ -130,6 +131,8 @@ _CODES = {
     )
     for code, words in choices.choices
 }
+# Names under which events keep amounts, as text; what merely changed has none.
+_AMOUNTS = {"amount", "value", "limit", ""}
 # Fingerprints mean nothing to a reader.
 _HIDDEN = {"sheet", "sha256", "text", "key"}
 
@@ -197,4 +200,12 @@ def _name(name: str) -> str:
 def _text(name: str, value: Any) -> str:
     if name == "reasons":
         return "; ".join(words.reason(code) for code in value)
-    return "–" if value in (None, "") else str(_CODES.get(value, value) if isinstance(value, str) else value)
+    if value in (None, ""):
+        return "–"
+    if name in _AMOUNTS and _is_number(value):
+        return money(value)
+    return str(_CODES.get(value, value)) if isinstance(value, str) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"-?\d+(\.\d+)?", value))
