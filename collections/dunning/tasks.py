@@ -9,7 +9,7 @@ from lending import clock
 @shared_task
 def work_strategy() -> None:
     """Follow the arrears and plan what the strategy wants by now."""
-    day = {"on": clock.today(), "at": clock.now()}
-    cases.refresh(**day)
-    promises.judge(**day)
-    strategy.work(**day)
+    on, at = clock.today(), clock.now()
+    cases.refresh(on=on, at=at)
+    promises.judge(on=on, at=at)
+    strategy.work(on=on, at=at)

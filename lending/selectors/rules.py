@@ -1,5 +1,6 @@
 """The number that a rule sets on a date."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
@@ -31,6 +32,18 @@ def parameter(code: str, on: date, *, lender_type: str = "", jurisdiction: str =
     if row is None:
         raise MissingRule(f"{code} on {on}")
     return row.value
+
+
+def parameters(codes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> dict[str, Decimal]:
+    """The general values of several parameters on that date, in one statement; what no rule sets is missing."""
+    rows = RuleParameter.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gte=on),
+        code__in=list(codes),
+        jurisdiction=jurisdiction,
+        lender_type="",
+        valid_from__lte=on,
+    )
+    return dict(rows.order_by("code", "-valid_from").distinct("code").values_list("code", "value"))
 
 
 def duty(code: str, on: date, *, lender_type: str = "") -> Decimal:

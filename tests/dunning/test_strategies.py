@@ -124,6 +124,13 @@ def test_a_message_needs_words_for_its_channel(draft, facts):
     assert refusal.value.field == "template"
 
 
+@pytest.mark.parametrize("channel", ["CALL", "VISIT", "LEGAL"])
+def test_before_anything_is_overdue_there_are_only_messages(draft, channel):
+    with pytest.raises(Refused) as refusal:
+        strategy.set_step(strategy_id=draft.pk, **step(channel=channel, day=0, stage="REMINDING"), **AT)
+    assert refusal.value.field == "channel"
+
+
 def test_a_step_that_is_not_there_cannot_be_removed(draft):
     with pytest.raises(Refused, match="no such step"):
         strategy.remove_step(strategy_id=draft.pk, code="nothing", **AT)

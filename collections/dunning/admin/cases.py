@@ -1,7 +1,7 @@
 """The collector's list, the page of a case, and what is done on it."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -85,9 +85,9 @@ class TodayFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Case]) -> QuerySet[Case]:
         if self.value() == "calls":
-            return queryset.filter(call_planned_for__date__lte=clock.today())
+            return queryset.filter(worklist.call_planned_by(clock.today()))
         if self.value() == "mine":
-            return queryset.filter(assigned_to=request.user)
+            return queryset.filter(assigned_to_id=request.user.pk)
         return queryset.filter(assigned_to=None) if self.value() == "nobody" else queryset
 
 
@@ -139,8 +139,9 @@ class AssignForm(ActionForm):
     def prepare(self) -> None:
         staff = User.objects.filter(is_staff=True, is_active=True).order_by("username")
         people = [user for user in staff if user.has_perm(WORK)]
-        self.fields["to"].choices = [("", _("Nobody")), *[(user.pk, str(user)) for user in people]]
-        self.fields["to"].initial = self.subject.assigned_to_id
+        field = cast(forms.ChoiceField, self.fields["to"])
+        field.choices = [("", _("Nobody")), *[(user.pk, str(user)) for user in people]]
+        field.initial = self.subject.assigned_to_id
 
 
 class DisputeForm(ReasonForm):
@@ -151,7 +152,7 @@ class DisputeForm(ReasonForm):
     def prepare(self) -> None:
         owing = self.subject.customer.loans.filter(state__in=["ACTIVE", "ACCELERATED"]).order_by("pk")
         loans = [(loan.pk, str(loan)) for loan in owing]
-        self.fields["loan"].choices = [("", _("The whole debt")), *loans]
+        cast(forms.ChoiceField, self.fields["loan"]).choices = [("", _("The whole debt")), *loans]
         self.fields["amount"].initial = self.subject.overdue
 
 
@@ -272,8 +273,8 @@ class CaseAdmin(ExportAdmin, ServiceAdmin):
     @service_action(_("Log a call"), permission=WORK, form=CallForm, available=_open, icon="call")
     def log_call(self, case: Case, data: dict[str, Any], acting: Acting) -> Any:
         task = case.contacts.filter(state=Contact.State.PLANNED, channel=Channel.CALL).order_by("planned_for")
-        about = {"contact_id": task[0].pk} if task else {"case_id": case.pk}
-        return told(contacts.log(**about, **data, **acting.moment))
+        planned = task.values_list("pk", flat=True).first()
+        return told(contacts.log(contact_id=planned, case_id=case.pk, **data, **acting.moment))
 
     @service_action(
         _("Log a visit"), permission=WORK, form=VisitForm, available=_open, icon="directions_walk"

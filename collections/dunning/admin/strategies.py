@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -49,9 +49,8 @@ class RemoveForm(ActionForm):
     code = forms.ChoiceField(label=_("Step"))
 
     def prepare(self) -> None:
-        self.fields["code"].choices = [
-            (step.code, f"{step} · {step.code}") for step in self.subject.steps.all()
-        ]
+        steps = [(step.code, f"{step} · {step.code}") for step in self.subject.steps.all()]
+        cast(forms.ChoiceField, self.fields["code"]).choices = steps
 
 
 @admin.register(Strategy)

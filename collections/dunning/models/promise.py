@@ -1,3 +1,4 @@
+from datetime import date
 from decimal import Decimal
 
 from django.db import models
@@ -59,16 +60,16 @@ class Promise(FSMModelMixin, models.Model):
         return f"{self.amount} → {self.due_on}"
 
     @transition(field="state", source=State.OPEN, target=State.KEPT)
-    def keep(self, *, on: object, received: Decimal) -> None:
+    def keep(self, *, on: date, received: Decimal) -> None:
         """The money came in time, or nothing is overdue any more."""
         self.judged_on, self.received = on, received
 
     @transition(field="state", source=State.OPEN, target=State.BROKEN)
-    def break_(self, *, on: object, received: Decimal) -> None:
+    def break_(self, *, on: date, received: Decimal) -> None:
         """The day has passed and the whole amount is not there."""
         self.judged_on, self.received = on, received
 
     @transition(field="state", source=State.OPEN, target=State.CANCELLED)
-    def cancel(self, *, on: object) -> None:
+    def cancel(self, *, on: date) -> None:
         """Another agreement took its place, or the debt was written off."""
         self.judged_on = on

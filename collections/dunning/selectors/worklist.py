@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Window
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 
 from dunning.models import Case, Contact, Promise
@@ -35,6 +35,14 @@ def ranked(cases: QuerySet[Case]) -> QuerySet[Case]:
         )
         .order_by("-expected", "pk")
     )
+
+
+def call_planned_by(day: date) -> Q:
+    """The cases in which somebody is to be called by the end of the day."""
+    tasks = Contact.objects.filter(
+        case=OuterRef("pk"), state=Contact.State.PLANNED, notice=None, planned_for__date__lte=day
+    )
+    return Q(Exists(tasks))
 
 
 def in_bucket(bucket: str, on: date) -> Q:

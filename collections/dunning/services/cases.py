@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.contrib.postgres.aggregates import BoolOr
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from dunning.engine import worklist
 from dunning.models import Case, Contact, Promise, Strategy
+from dunning.models.contact import Party
 from dunning.selectors import arrears
 from dunning.services import turn
 from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Loan, Transaction, User
+from risk.models import Assessment
 
 FIGURES = ("overdue", "oldest_due_on", "as_of", "expected", "next_action_on")
 
@@ -37,7 +40,7 @@ def refresh(*, on: date, at: datetime) -> int:
     return len(gone) + len(opened) + len(changed)
 
 
-def _open_cases():  # type: ignore[no-untyped-def]
+def _open_cases() -> QuerySet[Case]:
     return Case.objects.exclude(state=Case.State.CLOSED).order_by("pk")
 
 
@@ -116,31 +119,45 @@ def _appraise(cases: Sequence[Case], on: date) -> None:
     if not cases:
         return
     customer_ids = [case.customer_id for case in cases]
-    kept, broken = Promise.State.KEPT, Promise.State.BROKEN
-    promises = {
-        row["customer_id"]: row
-        for row in Promise.objects.filter(customer_id__in=customer_ids, state__in=[kept, broken])
-        .values("customer_id")
-        .annotate(kept=Count("pk", filter=Q(state=kept)), broken=Count("pk", filter=Q(state=broken)))
-        .order_by()
-    }
-    reached = dict(
-        Contact.objects.filter(customer_id__in=customer_ids, connected__isnull=False, state="DONE")
-        .values_list("customer_id")
-        .annotate(reached=Count("pk", filter=Q(connected=True)))
-        .order_by()
-    )
+    given, reached = _promises_judged(customer_ids), _reached(customer_ids)
+    default = _probability_of_default(customer_ids)
     for case in cases:
-        word = promises.get(case.customer_id, {})
         item = worklist.Item(
             key=str(case.pk),
             overdue_amount=case.overdue,
             days_past_due=case.days_past_due(on),
-            promises_kept=word.get("kept", 0),
-            promises_broken=word.get("broken", 0),
-            reachable=bool(reached[case.customer_id]) if case.customer_id in reached else None,
+            promises_kept=given.get((case.customer_id, Promise.State.KEPT), 0),
+            promises_broken=given.get((case.customer_id, Promise.State.BROKEN), 0),
+            pd=default.get(case.customer_id),
+            reachable=reached.get(case.customer_id),
         )
         case.expected = worklist.appraise(item).expected
+
+
+def _promises_judged(customer_ids: Sequence[int]) -> dict[tuple[int, str], int]:
+    """How many promises each customer kept and broke."""
+    judged = [Promise.State.KEPT, Promise.State.BROKEN]
+    rows = Promise.objects.filter(customer_id__in=customer_ids, state__in=judged)
+    counts = rows.values_list("customer_id", "state").annotate(count=Count("pk")).order_by()
+    return {(customer_id, state): count for customer_id, state, count in counts}
+
+
+def _reached(customer_ids: Sequence[int]) -> dict[int, bool]:
+    """Whether each customer was ever reached; whom nobody tried to reach is missing."""
+    tried = Contact.objects.filter(
+        customer_id__in=customer_ids, state=Contact.State.DONE, party=Party.DEBTOR, connected__isnull=False
+    )
+    return dict(tried.values_list("customer_id").annotate(ever=BoolOr("connected")).order_by())
+
+
+def _probability_of_default(customer_ids: Sequence[int]) -> dict[int, Decimal]:
+    """By the latest assessment of each customer; who was never scored is missing."""
+    scored = Assessment.objects.filter(application__customer_id__in=customer_ids, pd__isnull=False)
+    latest = scored.order_by("application__customer_id", "-pk").distinct("application__customer_id")
+    return {
+        customer_id: Decimal(f"{pd:.4f}")
+        for customer_id, pd in latest.values_list("application__customer_id", "pd")
+    }
 
 
 def lock(case_id: int) -> Case:

@@ -167,24 +167,14 @@ def log(
     contact has been dealt with.
     """
     planned, case = _lock(contact_id, case_id)
-    if not case.is_open:
-        raise Refused("case_closed", _("The case is closed: nothing is overdue."))
-    contact = planned or Contact(
-        customer=case.customer, case=case, channel=channel, purpose=engine.COLLECTION, planned_for=at
-    )
+    contact = planned or _unplanned(case, channel, at)
     reached = outcome not in UNANSWERED
     _check(contact.channel, party, outcome, reached, connected)
     digest, shown = _number(contact.channel, party, number, case.customer)
     verdict = _ask(contact, case.customer, party, digest, staff, reached, at)
-    if not verdict.allowed and planned is not None:
+    if planned is not None and not verdict.allowed:
         _put_off(planned, verdict)
-        contact = Contact(
-            customer=case.customer,
-            case=case,
-            channel=planned.channel,
-            purpose=planned.purpose,
-            planned_for=at,
-        )
+        contact = _unplanned(case, planned.channel, at)
     contact.party, contact.by, contact.note = party, by, note
     contact.number_digest, contact.number_masked = digest, shown
     contact.outcome, contact.connected = outcome, reached
@@ -193,8 +183,7 @@ def log(
     else:
         contact.refuse(rule=str(verdict.rule), params=dict(verdict.params))
     contact.save()
-    if verdict.allowed:
-        _heed(contact, at)
+    _heed(contact, at)
     kind = "contact.made" if verdict.allowed else "contact.refused"
     events.record(
         kind, contact, by=by, at=at, channel=contact.channel, outcome=outcome, rule=contact.rule, case=case.pk
@@ -202,13 +191,24 @@ def log(
     return contact
 
 
+def _unplanned(case: Case, channel: str, at: datetime) -> Contact:
+    """A contact of somebody's own accord, or one that was tried and refused."""
+    return Contact(
+        customer=case.customer, case=case, channel=channel, purpose=engine.COLLECTION, planned_for=at
+    )
+
+
 def _lock(contact_id: int | None, case_id: int | None) -> tuple[Contact | None, Case]:
     planned = None
     if contact_id is not None:
         case_id = Contact.objects.values_list("case_id", flat=True).get(pk=contact_id)
+    if case_id is None:
+        raise Refused("no_case", _("There is no case that this belongs to."))
     case = Case.objects.select_for_update(of=("self",)).select_related("customer").get(pk=case_id)
     if contact_id is not None:
         planned = Contact.objects.select_for_update(of=("self",)).get(pk=contact_id)
+    if not case.is_open:
+        raise Refused("case_closed", _("The case is closed: nothing is overdue."))
     return planned, case
 
 
@@ -282,7 +282,7 @@ def _put_off(planned: Contact, verdict: engine.Verdict) -> None:
 
 
 def _heed(contact: Contact, at: datetime) -> None:
-    """What the other side said about being contacted holds from now on."""
+    """What the other side said about being contacted holds from now on, in a refused contact too."""
     stranger = contact.party != Party.DEBTOR and contact.outcome == Outcome.ASKED_TO_STOP
     if contact.number_digest and (stranger or contact.outcome == Outcome.WRONG_PERSON):
         stop(customer_id=contact.customer_id, number_digest=contact.number_digest, at=at, by=contact.by)

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from dunning.models import Case, Dispute
@@ -39,7 +39,8 @@ def open(
     loans = Loan.objects.filter(customer_id=customer_id, state__in=Loan.OWING)
     if loan_id is not None and not loans.filter(pk=loan_id).exists():
         raise Refused("loan", _("This loan is not one the customer owes."), field="loan")
-    if Dispute.objects.filter(customer_id=customer_id, loan_id=loan_id, state=Dispute.State.OPEN).exists():
+    same = Q(loan_id=loan_id) if loan_id else Q(loan=None)
+    if Dispute.objects.filter(same, customer_id=customer_id, state=Dispute.State.OPEN).exists():
         raise Refused("open", _("A dispute about this is open already."), field="loan")
     disputable = loans if loan_id is None else loans.filter(pk=loan_id)
     unpaid = Instalment.objects.filter(loan__in=disputable).aggregate(sum=Sum("outstanding"))["sum"]

@@ -35,24 +35,25 @@ def number_of(customer: Customer, channel: str) -> str:
     return customer.phone_digest if channel in (engine.CALL, engine.SMS) else ""
 
 
+PARAMETERS = (
+    *("CONTACT_QUIET_FROM", "CONTACT_QUIET_TO", "CONTACT_EFFECTIVE_CALLS_PER_DAY"),
+    *("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY", "CONTACT_VISITS_PER_DAY", "CONTACT_VISIT_STAFF"),
+    "CONTACT_LOST_TRIES",
+)
+
+
 def numbers(on: date) -> engine.GateRules:
     """The rules' numbers on that day; what no rule sets stays unknown, and the gate refuses."""
+    values = rules.parameters(PARAMETERS, on)
     return engine.GateRules(
-        quiet_from=_hour(_number("CONTACT_QUIET_FROM", on)),
-        quiet_to=_hour(_number("CONTACT_QUIET_TO", on)),
-        max_effective_calls=_whole(_number("CONTACT_EFFECTIVE_CALLS_PER_DAY", on)),
-        max_unanswered=_whole(_number("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY", on)),
-        max_visits=_whole(_number("CONTACT_VISITS_PER_DAY", on)),
-        visit_staff=_whole(_number("CONTACT_VISIT_STAFF", on)),
-        lost_after_tries=_whole(_number("CONTACT_LOST_TRIES", on)),
+        quiet_from=_hour(values.get("CONTACT_QUIET_FROM")),
+        quiet_to=_hour(values.get("CONTACT_QUIET_TO")),
+        max_effective_calls=_whole(values.get("CONTACT_EFFECTIVE_CALLS_PER_DAY")),
+        max_unanswered=_whole(values.get("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY")),
+        max_visits=_whole(values.get("CONTACT_VISITS_PER_DAY")),
+        visit_staff=_whole(values.get("CONTACT_VISIT_STAFF")),
+        lost_after_tries=_whole(values.get("CONTACT_LOST_TRIES")),
     )
-
-
-def _number(code: str, on: date) -> Decimal | None:
-    try:
-        return rules.parameter(code, on)
-    except rules.MissingRule:
-        return None
 
 
 def _hour(value: Decimal | None) -> time | None:

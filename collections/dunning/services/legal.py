@@ -1,6 +1,7 @@
 """Legal matters: notice, claim, judgment, enforcement, with their dates, papers and costs."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -31,7 +32,7 @@ def open(*, case_id: int, by: User | None, at: datetime, on: date) -> LegalMatte
     """
     turn.take()
     case = cases.lock(case_id)
-    letter = give_notice(case, step=_step(case), by=by, at=at, on=on)
+    letter = give_notices([(case, _step(case))], by=by, at=at, on=on)[0]
     if letter.state == Contact.State.REFUSED:
         raise Refused(letter.rule, rule_in_words(letter.rule))
     case.save(update_fields=["state", "next_action_on"])
@@ -47,41 +48,50 @@ def _step(case: Case) -> str:
     return f"{code or 'legal'}-{before + 1}" if before or code is None else code
 
 
-def give_notice(case: Case, *, step: str, by: User | None, at: datetime, on: date) -> Contact:
-    """The letter by which notice is given: refused by the gate, or planned, and then the matter is open.
+def give_notices(
+    ripe: Sequence[tuple[Case, str]], *, by: User | None, at: datetime, on: date
+) -> list[Contact]:
+    """Give notice in each case, as that step of its strategy: the letters, planned or refused by the gate.
 
-    The caller holds the lock of the case and saves it.
+    Where the letter is planned, a matter is open. The caller holds the locks of the cases and saves them.
     """
-    disputed = arrears.disputed([case.customer_id]).get(case.customer_id) or Decimal(0)
-    claim = max(case.overdue - disputed, Decimal(0))
+    if not ripe:
+        return []
+    disputed = arrears.disputed([case.customer_id for case, _code in ripe])
+    claims = {
+        c.pk: max(c.overdue - (disputed.get(c.customer_id) or Decimal(0)), Decimal(0)) for c, _code in ripe
+    }
     pay_by = on + timedelta(days=int(rules.parameter("LEGAL_NOTICE_DAYS_TO_PAY", on)))
-    letter, _mail = contacts.plan(
-        [
-            contacts.Wish(
-                customer=case.customer,
-                case=case,
-                channel=channel,
-                purpose=gate_engine.LEGAL,
-                step=step,
-                due_on=case.oldest_due_on,
-                amount=claim,
-                template="legal_notice",
-                context={"amount": claim, "due_on": case.oldest_due_on, "pay_by": pay_by},
-            )
-            for channel in (gate_engine.LETTER, gate_engine.EMAIL)
-        ],
-        on=on,
-        at=at,
+    wishes = [
+        contacts.Wish(
+            customer=case.customer,
+            case=case,
+            channel=channel,
+            purpose=gate_engine.LEGAL,
+            step=code,
+            due_on=case.oldest_due_on,
+            amount=claims[case.pk],
+            template="legal_notice",
+            context={"amount": claims[case.pk], "due_on": case.oldest_due_on, "pay_by": pay_by},
+        )
+        for channel in (gate_engine.LETTER, gate_engine.EMAIL)
+        for case, code in ripe
+    ]
+    letters = contacts.plan(wishes, on=on, at=at)[: len(ripe)]
+    given = [
+        case
+        for (case, _code), letter in zip(ripe, letters, strict=True)
+        if letter.state != Contact.State.REFUSED
+    ]
+    for case in given:
+        case.go_legal()
+        case.next_action_on = None
+    matters = LegalMatter.objects.bulk_create(
+        LegalMatter(customer=case.customer, case=case, claim=claims[case.pk], noticed_on=on, pay_by=pay_by)
+        for case in given
     )
-    if letter.state == Contact.State.REFUSED:
-        return letter
-    case.go_legal()
-    case.next_action_on = None
-    matter = LegalMatter.objects.create(
-        customer=case.customer, case=case, claim=claim, noticed_on=on, pay_by=pay_by
-    )
-    events.record("matter.opened", matter, by=by, at=at, claim=matter.claim)
-    return letter
+    events.record_many([events.build("matter.opened", m, by=by, at=at, claim=m.claim) for m in matters])
+    return letters
 
 
 @transaction.atomic

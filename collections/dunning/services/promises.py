@@ -118,7 +118,7 @@ def _judge(promise: Promise, payments: Sequence[tuple[date, Decimal]], on: date)
         promise.keep(on=on, received=received)
     elif verdict != engine.OPEN:
         promise.break_(on=on, received=received)
-    return promise.state != Promise.State.OPEN
+    return bool(promise.state != Promise.State.OPEN)
 
 
 def _payments(promises: Sequence[Promise]) -> dict[int, list[tuple[date, Decimal]]]:

@@ -1,9 +1,8 @@
 """The strategy at work: reminders before the due day, and the steps of each case, through the gate, once each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Sum
@@ -16,7 +15,7 @@ from dunning.selectors import arrears
 from dunning.services import contacts, gate, legal, turn
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Customer, NoticeTemplate, User
+from lending.models import Customer, Event, NoticeTemplate, User
 from lending.selectors import rules
 
 # What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
@@ -47,26 +46,27 @@ def _work_cases(on: date, at: datetime) -> int:
     taken = _taken(cases)
     promised = _promised(cases)
     disputed = arrears.disputed([case.customer_id for case in cases])
+    pay_by = on + timedelta(days=int(rules.parameter("DEMAND_DAYS_TO_PAY", on)))
     wishes: list[contacts.Wish] = []
-    to_court: list[tuple[Case, engine.Step]] = []
+    ripe: list[tuple[Case, str]] = []
+    happened: list[Event] = []
     for case in cases:
         if case.pk in promised:
             case.next_action_on = promised[case.pk] + timedelta(days=1)
             continue
         steps = plans[case.strategy_id]
-        _resume(case, on, at)
-        _move(case, steps, on, at)
+        happened += [*_resume(case, on, at), *_move(case, steps, on, at)]
         for step in _due(case, steps, taken.get((case.customer_id, case.oldest_due_on), set()), on):
             if step.channel == StrategyStep.LEGAL_MATTER:
-                to_court.append((case, step))
+                ripe.append((case, step.code))
             else:
-                wishes.append(_wish(case, step, disputed.get(case.customer_id), on))
+                wishes.append(_wish(case, step, disputed.get(case.customer_id), pay_by))
         _look_again(case, steps, on)
+    events.record_many(happened)
     made = contacts.plan(wishes, on=on, at=at)
-    made += [legal.give_notice(case, step=step.code, by=None, at=at, on=on) for case, step in to_court]
+    made += legal.give_notices(ripe, by=None, at=at, on=on)
     _try_again_tomorrow(cases, made, on)
-    fields = ["state", "next_action_on", "paused_until", "pause_reason"]
-    bulk.update_many(cases, fields)
+    bulk.update_many(cases, ["state", "next_action_on", "paused_until", "pause_reason"])
     return sum(contact.state != Contact.State.REFUSED for contact in made)
 
 
@@ -92,13 +92,13 @@ def _promised(cases: Sequence[Case]) -> dict[int, date]:
     return dict(open_promises.values_list("case_id", "due_on"))
 
 
-def _resume(case: Case, on: date, at: datetime) -> None:
+def _resume(case: Case, on: date, at: datetime) -> Iterator[Event]:
     if case.state == Case.State.PAUSED and case.paused_until and case.paused_until <= on:
         case.resume()
-        events.record("case.resumed", case, by=None, at=at)
+        yield events.build("case.resumed", case, by=None, at=at)
 
 
-def _move(case: Case, steps: Sequence[engine.Step], on: date, at: datetime) -> None:
+def _move(case: Case, steps: Sequence[engine.Step], on: date, at: datetime) -> Iterator[Event]:
     """To the stage of its days, up or down. Into court it goes only with a legal matter, and by one out of it."""
     before = case.state
     if before in (Case.State.PAUSED, Case.State.LEGAL):
@@ -108,7 +108,7 @@ def _move(case: Case, steps: Sequence[engine.Step], on: date, at: datetime) -> N
     moves = {engine.REMINDING: case.remind, engine.CALLING: case.call, engine.DEMANDING: case.demand}
     if stage != before:
         moves[stage]()
-        events.record("case.moved", case, by=None, at=at, before=before, after=stage)
+        yield events.build("case.moved", case, by=None, at=at, before=before, after=stage)
 
 
 def _due(case: Case, steps: Sequence[engine.Step], taken: set[str], on: date) -> list[engine.Step]:
@@ -117,12 +117,9 @@ def _due(case: Case, steps: Sequence[engine.Step], taken: set[str], on: date) ->
     return engine.due_steps(steps, case.days_past_due(on), taken, case.overdue)
 
 
-def _wish(case: Case, step: engine.Step, disputed: Decimal | None, on: date) -> contacts.Wish:
+def _wish(case: Case, step: engine.Step, disputed: Decimal | None, pay_by: date) -> contacts.Wish:
     """What is in dispute is left out of what is asked for; when all of it is, the gate refuses."""
     amount = case.overdue - disputed if disputed and disputed < case.overdue else case.overdue
-    context: dict[str, Any] = {"amount": amount, "due_on": case.oldest_due_on}
-    if step.template == "demand":
-        context["pay_by"] = on + timedelta(days=int(rules.parameter("DEMAND_DAYS_TO_PAY", on)))
     return contacts.Wish(
         customer=case.customer,
         case=case,
@@ -132,7 +129,7 @@ def _wish(case: Case, step: engine.Step, disputed: Decimal | None, on: date) -> 
         due_on=case.oldest_due_on,
         amount=amount,
         template=step.template,
-        context=context,
+        context={"amount": amount, "due_on": case.oldest_due_on, "pay_by": pay_by},
     )
 
 
@@ -239,9 +236,12 @@ def set_step(
 ) -> StrategyStep:
     """Add a step to a draft, or change the one with that code.
 
-    Raises Refused (field template) when a message has no words, or words that do not exist for its channel.
+    Raises Refused (field channel or template) for anything but a message before something is overdue, and for
+    a message whose words do not exist for its channel.
     """
     draft = _draft(strategy_id)
+    if day < 1 and channel not in contacts.MESSAGES:
+        raise Refused("channel", _("Before anything is overdue there are only messages."), field="channel")
     words = NoticeTemplate.objects.filter(code=template, channel=channel)
     if channel in contacts.MESSAGES and not words.exists():
         raise Refused("template", _("There is no such message for this channel."), field="template")
