@@ -18,11 +18,13 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from lending import clock, words
+from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm, amount_field
 from lending.admin.parts import Section, link, money, percent, record_link, state_label
-from lending.models import Application, ApprovalRequest, Document
+from lending.models import Application, ApprovalRequest, Customer, Document
+from lending.selectors import customer_page as selectors
 from lending.services import applications, desk
 
 State = Application.State
@@ -133,6 +135,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         return "; ".join(words.reason(code) for code in application.reasons) or "–"
 
     def sections(self, request: HttpRequest, record: Application) -> Iterable[Section]:
+        yield _customer(record.customer)
         yield Section(_("Answers"), rows=list(_answers(record.answers)), facts=True)
         yield _documents(record)
         yield _offers(record)
@@ -207,6 +210,13 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
             application_id=application.pk, outcome=applications.REFER, note=data["note"], **acting.day
         )
         return _("The application waits for an officer.")
+
+
+def _customer(customer: Customer) -> Section:
+    exposure = customer_page.figures(selectors.exposure(customer, clock.today()))
+    rows = [*customer_page.facts(customer), *((name, figure) for name, figure, _tone in exposure)]
+    links = [record_link(customer, _("Everything about the customer"))]
+    return Section(_("Customer"), rows=rows, facts=True, links=links, permission="lending.view_customer")
 
 
 def _answers(answers: dict[str, Any]) -> Iterable[tuple[str, Any]]:

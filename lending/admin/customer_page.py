@@ -64,8 +64,8 @@ def build(customer: Customer, on: date, user: Any) -> Page:
     lines = list(customer_page.lines(customer))
     sections = allowed(user, [*_own_sections(customer, lines, on), *_sections_above(customer, on)])
     return Page(
-        facts=_facts(customer),
-        figures=_figures(customer_page.exposure(customer, on)),
+        facts=facts(customer),
+        figures=figures(customer_page.exposure(customer, on)),
         bars=[_bar(line, on) for line in lines if line.state != CreditLine.State.CLOSED],
         overview=[section for section in sections if not section.tab],
         tabs=_tabs(sections),
@@ -92,7 +92,8 @@ def _sections_above(customer: Customer, on: date) -> Iterable[Section]:
         yield from import_string(path)(customer, on)
 
 
-def _facts(customer: Customer) -> list[tuple[Any, Any]]:
+def facts(customer: Customer) -> list[tuple[Any, Any]]:
+    """Who the customer is; identity number and phone are masked."""
     return [
         (_("State"), state_label(customer)),
         (_("Kind"), customer.get_kind_display()),
@@ -109,8 +110,8 @@ def _facts(customer: Customer) -> list[tuple[Any, Any]]:
     ]
 
 
-def _figures(exposure: customer_page.Exposure) -> list[tuple[Any, Any, str]]:
-    """Name, figure, tone."""
+def figures(exposure: customer_page.Exposure) -> list[tuple[Any, Any, str]]:
+    """What the customer may owe, owes and pledged: name, figure, tone."""
     late = "danger" if exposure.overdue else ""
     return [
         (_("Limit"), money(exposure.limit), ""),

@@ -58,7 +58,7 @@ def cards(user: Any, on: date) -> Iterable[Card]:
     for permission, make in (
         ("lending.decide_application", _applications),
         ("lending.check_approval", _approvals),
-        ("lending.view_approvalrequest", _own_requests),
+        ("lending.add_approvalrequest", _own_requests),
         ("lending.steer_line", _suspended),
         ("lending.change_collateral", _expiring),
         ("lending.view_notice", _failed_notices),
