@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from risk.engine.metrics import Array
 from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of
 from risk.engine.training import Binning, Table, binning, encode
 
@@ -20,9 +21,7 @@ BOOSTING_BINS = 255
 Predictor = Callable[[Table], np.ndarray]
 
 
-def binned_logistic(
-    table: Table, y: Sequence[int], features: Sequence[FeatureSpec], *, seed: int
-) -> Predictor:
+def binned_logistic(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
     """Logistic regression on ten bins per feature, missing being one more. Answers with PDs."""
     binnings = _binnings(table, features, LOGISTIC_BINS)
     model = LogisticRegression(C=0.3, max_iter=500, random_state=seed)
@@ -30,7 +29,7 @@ def binned_logistic(
     return lambda rows: model.predict_proba(_indicators(binnings, rows))[:, 1]
 
 
-def boosting(table: Table, y: Sequence[int], features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
+def boosting(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
     """Boosted trees free to combine all features, stopped early on a tenth of the rows. Answers with PDs."""
     binnings = _binnings(table, features, BOOSTING_BINS)
     model = HistGradientBoostingClassifier(

@@ -1,12 +1,13 @@
 """Signs that a column knows the answer, or is not what it seems. Warnings for a person, never a verdict."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from risk.engine import metrics
+from risk.engine.metrics import Array
 from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of, numbers
 from risk.engine.training import Table, binning
 
@@ -24,7 +25,7 @@ TARGET_WORDS = re.compile(
 
 
 def warnings(
-    table: Table, y: Sequence[int], features: Sequence[FeatureSpec], *, model_auc: float | None = None
+    table: Table, y: Array, features: Sequence[FeatureSpec], *, model_auc: float | None = None
 ) -> list[dict[str, Any]]:
     """Everything suspicious, as `{"kind", "feature", ...figures}`; `model_auc` is that of an application score."""
     found: list[dict[str, Any]] = []
@@ -35,7 +36,7 @@ def warnings(
     return found
 
 
-def of_column(spec: FeatureSpec, column: Sequence[Any], y: Sequence[int]) -> list[dict[str, Any]]:
+def of_column(spec: FeatureSpec, column: Array, y: Array) -> list[dict[str, Any]]:
     """The signs of one column."""
     found: list[dict[str, Any]] = []
     one = binning(spec, column, BINS)
@@ -52,7 +53,7 @@ def of_column(spec: FeatureSpec, column: Sequence[Any], y: Sequence[int]) -> lis
     return found
 
 
-def strength(codes: np.ndarray, y: Sequence[int]) -> tuple[float, float, float]:
+def strength(codes: np.ndarray, y: Array) -> tuple[float, float, float]:
     """AUC, information value and its noise level of one column of bin numbers on its own."""
     target = np.asarray(y, dtype=float)
     counts = np.bincount(codes)
@@ -79,7 +80,7 @@ def sentinels(values: np.ndarray) -> list[dict[str, float]]:
     return found
 
 
-def repeated_rows(train: Mapping[str, Sequence[Any]], test: Mapping[str, Sequence[Any]]) -> float:
+def repeated_rows(train: Table, test: Table) -> float:
     """The share of test rows that stand, alike in every column, among the training rows too."""
     seen = set(zip(*(map(str, column) for column in train.values()), strict=True))
     rows = list(zip(*(map(str, test[name]) for name in train), strict=True))

@@ -36,8 +36,9 @@ def brier(y: Array, pd: Array) -> float:
 
 
 def log_odds(pd: Array) -> np.ndarray:
-    p = np.clip(np.asarray(pd, dtype=float), 1e-12, 1 - 1e-12)
-    return np.log(p / (1 - p))
+    p: np.ndarray = np.clip(np.asarray(pd, dtype=float), 1e-12, 1 - 1e-12)
+    odds: np.ndarray = np.log(p / (1 - p))
+    return odds
 
 
 def calibration(y: Array, odds: Array) -> tuple[float, float]:
@@ -53,6 +54,17 @@ def calibration(y: Array, odds: Array) -> tuple[float, float]:
         if np.max(np.abs(step)) < 1e-10:
             break
     return float(weights[0]), float(weights[1])
+
+
+def intercept(y: Array, odds: Array) -> float:
+    """What must be added to the log-odds so that the mean PD is the bad rate; zero when the level is true."""
+    x, rate = np.asarray(odds, dtype=float), float(np.mean(np.asarray(y, dtype=float)))
+    low, high = -50.0, 50.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        too_low = float(np.mean(1 / (1 + np.exp(-np.clip(x + middle, -700, 700))))) < rate
+        low, high = (middle, high) if too_low else (low, middle)
+    return middle
 
 
 def auc_interval(y: Array, risk: Array, level: float = 0.95) -> tuple[float, float]:

@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from risk.engine.metrics import calibration
+from risk.engine.metrics import Array, calibration, intercept
 from risk.engine.scorecard import (
     BANDS,
     CATEGORY,
@@ -38,6 +38,7 @@ Table = Mapping[str, Any]
 
 MAX_BINS = 64
 FOLDS = 5
+MAX_SLOPE = 2.0  # a larger one is chance in a small set
 MAX_REPEATS = 3
 LARGE = 10_000  # from here on larger steps cost nothing in ranking and halve the time
 MIN_CATEGORY = 10  # rarer categories are treated like unseen ones
@@ -46,7 +47,7 @@ SAME = 1e-12  # neighbouring bins closer than this are one bin
 
 @dataclass(frozen=True)
 class Binning:
-    """How one column becomes bin numbers: `bounds` for numbers, `members` for categories; -1 is missing."""
+    """How one column becomes bin numbers: `bounds` for numbers, `members` for categories; NaN is missing."""
 
     spec: FeatureSpec
     bounds: tuple[float, ...] = ()
@@ -56,7 +57,7 @@ class Binning:
     def size(self) -> int:
         return len(self.members) if self.spec.kind == CATEGORY else len(self.bounds) + 1
 
-    def codes(self, column: Sequence[Any]) -> np.ndarray:
+    def codes(self, column: Array) -> np.ndarray:
         if self.spec.kind == CATEGORY:
             rows = {m: i for i, m in enumerate(self.members)}
             return np.array([rows.get(category_of(v) or "", np.nan) for v in column], dtype=float)
@@ -78,16 +79,17 @@ class Model:
 
     def _of_codes(self, codes: np.ndarray) -> np.ndarray:
         raw = np.mean([fit.decision_function(codes) for fit in self.fits], axis=0)
-        return self.intercept + self.slope * raw
+        log_odds: np.ndarray = self.intercept + self.slope * raw
+        return log_odds
 
 
 def train(
     table: Table,
-    y: Sequence[int],
+    y: Array,
     features: Sequence[FeatureSpec],
     *,
     seed: int,
-    groups: Sequence[Any] | None = None,
+    groups: Array | None = None,
     ratios: int = 0,
     bands: Mapping[str, float] = BANDS,
     max_bins: int = MAX_BINS,
@@ -99,11 +101,11 @@ def train(
 
 def fit(
     table: Table,
-    y: Sequence[int],
+    y: Array,
     features: Sequence[FeatureSpec],
     *,
     seed: int,
-    groups: Sequence[Any] | None = None,
+    groups: Array | None = None,
     ratios: int = 0,
     max_bins: int = MAX_BINS,
 ) -> Model:
@@ -126,8 +128,7 @@ def fit(
     unseen = np.zeros(len(target))
     for held_out, one in zip(folds, fits, strict=True):
         unseen[held_out] += one.decision_function(codes[held_out]) / (len(folds) / FOLDS)
-    slope, intercept = calibration(target, unseen)
-    return Model(tuple(binnings), fits, slope, intercept)
+    return Model(tuple(binnings), fits, *_level(target, unseen))
 
 
 def find_ratios(
@@ -162,7 +163,7 @@ def find_ratios(
 def export(
     model: Model,
     table: Table,
-    y: Sequence[int],
+    y: Array,
     bands: Mapping[str, float] = BANDS,
     seed: int = 0,
 ) -> Scorecard:
@@ -182,7 +183,7 @@ def export(
     return Scorecard(float(base), used, cuts(bands), len(target), int(target.sum()), seed)
 
 
-def binning(spec: FeatureSpec, column: Sequence[Any], max_bins: int = MAX_BINS) -> Binning:
+def binning(spec: FeatureSpec, column: Array, max_bins: int = MAX_BINS) -> Binning:
     """Cuts a column at its quantiles, or between its values when they are few; keeps frequent categories."""
     if spec.kind == CATEGORY:
         counts = Counter(key for v in column if (key := category_of(v)) is not None)
@@ -197,13 +198,19 @@ def encode(binnings: Sequence[Binning], table: Table) -> np.ndarray:
     return np.column_stack([b.codes(column_of(b.spec, table)) for b in binnings])
 
 
-def _target(y: Sequence[int]) -> np.ndarray:
+def _target(y: Array) -> np.ndarray:
     target = np.asarray(y)
     if not np.isin(target, (0, 1)).all():
         raise ValueError("the target must be 0 (good) or 1 (bad) in every row")
     if min(target.sum(), len(target) - target.sum()) < 10:
         raise ValueError("at least 10 good and 10 bad rows are needed")
     return target.astype(int)
+
+
+def _level(target: np.ndarray, unseen: np.ndarray) -> tuple[float, float]:
+    """Slope and intercept of the log-odds; a slope below zero means that nothing was learned, so none is kept."""
+    slope = min(max(calibration(target, unseen)[0], 0.0), MAX_SLOPE)
+    return slope, intercept(target, slope * unseen)
 
 
 def _bounds(known: np.ndarray, max_bins: int) -> list[float]:
@@ -220,7 +227,7 @@ def _bounds(known: np.ndarray, max_bins: int) -> list[float]:
     ]
 
 
-def _folds(codes: np.ndarray, y: np.ndarray, groups: Sequence[Any] | None, seed: int) -> list[np.ndarray]:
+def _folds(codes: np.ndarray, y: np.ndarray, groups: Array | None, seed: int) -> list[np.ndarray]:
     """The rows held out by each fit; small sets are split several times over, which steadies the average."""
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     repeats = min(MAX_REPEATS, 1 + LARGE // len(y))
@@ -232,6 +239,8 @@ def _fit_one(
     binnings: Sequence[Binning], codes: np.ndarray, y: np.ndarray, held_out: np.ndarray, seed: int
 ) -> HistGradientBoostingClassifier:
     seen = np.setdiff1d(np.arange(len(y)), held_out)
+    if len(np.unique(y[seen])) < 2:
+        raise ValueError("the good or the bad rows stand in too few groups")
     categories = [b.spec.kind == CATEGORY for b in binnings]
     model = HistGradientBoostingClassifier(
         interaction_cst="no_interactions",
@@ -247,7 +256,9 @@ def _fit_one(
         tol=1e-4,  # a smaller gain over so many trees is noise
         random_state=seed,
     )
-    return model.fit(codes[seen], y[seen], X_val=codes[held_out], y_val=y[held_out])
+    known = codes[seen]
+    known[:, np.isnan(known).all(axis=0)] = 0  # scikit-learn cannot cut a column without any value
+    return model.fit(known, y[seen], X_val=codes[held_out], y_val=y[held_out])
 
 
 def _probe(model: Model) -> tuple[list[np.ndarray], float]:

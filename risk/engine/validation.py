@@ -8,6 +8,7 @@ from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from risk.engine import leakage, metrics
 from risk.engine.challengers import CHALLENGERS
+from risk.engine.metrics import Array
 from risk.engine.scorecard import FACTOR, OFFSET, Feature, FeatureSpec, Scorecard, column_of
 from risk.engine.training import Table, train
 
@@ -18,7 +19,7 @@ def pds_of(scores: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp((np.asarray(scores) - OFFSET) / FACTOR))
 
 
-def validate(card: Scorecard, learned: Table, later: Table, y_later: Sequence[int]) -> dict[str, Any]:
+def validate(card: Scorecard, learned: Table, later: Table, y_later: Array) -> dict[str, Any]:
     """Ranking, level per grade and stability of a card on later rows."""
     before, after = card.score_many(learned), card.score_many(later)
     return {
@@ -30,7 +31,7 @@ def validate(card: Scorecard, learned: Table, later: Table, y_later: Sequence[in
     }
 
 
-def grade_calibration(card: Scorecard, scores: np.ndarray, y: Sequence[int]) -> list[dict[str, Any]]:
+def grade_calibration(card: Scorecard, scores: np.ndarray, y: Array) -> list[dict[str, Any]]:
     """Per grade: rows, bad, mean PD, true rate with its 95% Jeffreys interval, and whether the PD lies in it."""
     grades = np.array([card.grade(score) for score in scores])
     target, pds = np.asarray(y), pds_of(scores)
@@ -39,12 +40,12 @@ def grade_calibration(card: Scorecard, scores: np.ndarray, y: Sequence[int]) -> 
 
 def compare(
     table: Table,
-    y: Sequence[int],
+    y: Array,
     features: Sequence[FeatureSpec],
     *,
     seed: int,
-    groups: Sequence[Any] | None = None,
-    time: Sequence[Any] | None = None,
+    groups: Array | None = None,
+    time: Array | None = None,
     folds: int = 5,
     ratios: int = 0,
     progress: Callable[[str], None] = lambda _: None,
@@ -94,7 +95,7 @@ def _inputs(features: Sequence[FeatureSpec]) -> list[str]:
 
 
 def _splits(
-    y: np.ndarray, groups: Sequence[Any] | None, time: Sequence[Any] | None, folds: int, seed: int
+    y: np.ndarray, groups: Array | None, time: Array | None, folds: int, seed: int
 ) -> Sequence[Split]:
     if time is not None:
         order = np.argsort(np.asarray(time), kind="stable")
@@ -105,7 +106,7 @@ def _splits(
     return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
 
 
-def _contenders(ratios: int, groups: Sequence[Any] | None) -> dict[str, Callable[..., Any]]:
+def _contenders(ratios: int, groups: Array | None) -> dict[str, Callable[..., Any]]:
     all_groups = None if groups is None else np.asarray(groups)
 
     def scorecard(

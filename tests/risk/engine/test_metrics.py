@@ -50,6 +50,13 @@ def test_a_year_whose_bad_rate_doubles_shows_in_the_intercept() -> None:
     assert metrics.calibration(crisis, x) == pytest.approx((1, 0.9), abs=0.05)
 
 
+def test_the_intercept_alone_puts_the_mean_right() -> None:
+    x = metrics.log_odds(RISK)
+    moved = x + metrics.intercept(BAD, x)
+    assert float(np.mean(1 / (1 + np.exp(-moved)))) == pytest.approx(BAD.mean(), abs=1e-12)
+    assert metrics.intercept(BAD, moved) == pytest.approx(0, abs=1e-9)
+
+
 def test_calibration_of_a_score_that_separates_everything_ends() -> None:
     slope, _ = metrics.calibration([0, 0, 1, 1], [-2.0, -1.0, 1.0, 2.0])
     assert slope > 1
