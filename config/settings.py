@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "lending",
     "risk",
     "dunning",
+    "config",  # the commands that drive all of the above
 ]
 
 MIDDLEWARE = [

@@ -34,6 +34,7 @@ class Company:
     registered_on: date
     hard_times: tuple[tuple[date, date], ...]
 
+    applies_after = None
     cash_out = False
     is_student = False
     monthly_income = None

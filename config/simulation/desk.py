@@ -8,14 +8,14 @@ from config.simulation.streams import stream
 from config.simulation.world import Wish
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Offer, Product
-from lending.selectors import rules
-from lending.services import applications, approvals, offers
+from lending.services import applications, approvals, desk, offers
 
 State = Application.State
 ACCEPTS = 0.9
 # An officer sees more than the machine, papers and a voice, and errs all the same.
 OFFICER_ERRS = 0.22
 OFFICER_APPROVES_ABOVE = 0.45
+REASONS = ("INCOME_UNPROVEN", "PAPERS_INCOMPLETE", "DEBTS_HIGH", "OFFICER_JUDGEMENT")
 
 
 class Desk:
@@ -79,49 +79,33 @@ class Desk:
                 self._decide(application, on)
 
     def _decide(self, application: Application, on: date) -> None:
+        """Yes, or a word why not; above what one officer may decide, the product itself asks a second person."""
         who = self._cast.by_id[application.customer_id]
         rng = stream(self._cast.world.seed, "officer", who.ref, application.amount)
-        likes = who.quality + rng.gauss(0, OFFICER_ERRS) > OFFICER_APPROVES_ABOVE and not who.is_student
-        amount = self._worth(application, rng.uniform(0.6, 1.0))
-        if not likes:
-            self._say(
-                application, applications.DECLINE, on, reasons=application.reasons or ["OFFICER_JUDGEMENT"]
+        officer, at = self._cast.staff["credit_officer"], moment(on, 11)
+        if who.is_student or who.quality + rng.gauss(0, OFFICER_ERRS) < OFFICER_APPROVES_ABOVE:
+            applications.decide(
+                application_id=application.pk,
+                outcome=applications.DECLINE,
+                reasons=["STUDENT"] if who.is_student else [rng.choice(REASONS)],
+                by=officer,
+                at=at,
+                on=on,
             )
-        elif amount > self._second_above(on):
-            self._ask_second(application, amount, on)
         else:
-            self._say(application, applications.APPROVE, on, amount=amount)
-
-    def _second_above(self, on: date) -> Decimal:
-        return rules.parameter("SECOND_PERSON_ABOVE", on)
-
-    def _ask_second(self, application: Application, amount: Decimal, on: date) -> None:
-        approvals.ask(
-            command="application.approve",
-            payload={"application_id": application.pk, "amount": str(amount), "note": "Papers are in order"},
-            reason="Above what one officer may approve",
-            by=self._cast.staff["credit_officer"],
-            at=moment(on, 11),
-            on=on,
-            customer_id=application.customer_id,
-            amount=amount,
-        )
+            desk.approve_application(
+                application_id=application.pk,
+                amount=self._worth(application, rng.uniform(0.6, 1.0)),
+                note="Papers are in order",
+                by=officer,
+                at=at,
+                on=on,
+            )
 
     def _worth(self, application: Application, share: float) -> Decimal:
         step = Decimal(100)
         amount = (application.amount * Decimal(f"{share:.2f}") / step).quantize(Decimal(1)) * step
         return min(application.amount, max(application.product.min_amount, amount))
-
-    def _say(self, application: Application, outcome: str, on: date, **decision: object) -> None:
-        applications.decide(
-            application_id=application.pk,
-            outcome=outcome,
-            by=self._cast.staff["credit_officer"],
-            at=moment(on, 11),
-            on=on,
-            note="Seen by an officer",
-            **decision,
-        )
 
     def _second_people(self, on: date) -> None:
         """What one person asked for yesterday, another decides today; one in ten is refused."""

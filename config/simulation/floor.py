@@ -13,7 +13,7 @@ from dunning.models.contact import Outcome
 from dunning.services import cases, contacts, legal, promises
 from lending.errors import Refused
 from lending.models import Loan
-from lending.services import approvals
+from lending.services import desk
 
 REACHED = 0.55
 COURT = "First Intermediate Court"
@@ -100,13 +100,11 @@ class Floor:
         for loan in lost.order_by("pk"):
             if loan.customer_id not in self._cast.by_id:
                 continue
-            approvals.ask(
-                command="loan.write_off",
-                payload={"loan_id": loan.pk, "key": f"write-off:{loan.pk}", "note": "Half a year past due"},
+            desk.ask_write_off(
+                loan_id=loan.pk,
+                key=f"write-off:{loan.pk}",
                 reason="Half a year past due",
                 by=self._cast.staff["accountant"],
                 at=moment(on, 17),
                 on=on,
-                customer_id=loan.customer_id,
-                amount=loan.principal,
             )

@@ -34,6 +34,8 @@ class Person:
     registered_on: date
     language: str
     hard_times: tuple[tuple[date, date], ...]
+    # Somebody the story needs: applies so many days after the beginning, and buys on credit from then on.
+    applies_after: int | None = None
 
     @property
     def id_number(self) -> str:

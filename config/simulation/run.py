@@ -9,19 +9,16 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext as _
 
-from config.simulation import silence, story, world
+from config.simulation import story, world
+from config.simulation.silence import quiet
 from lending.models import BusinessDate, Customer, User
 from lending.roles import ROLES
 
 MONTH = 365 / 12  # days
 
 
-class NotEmpty(Exception):
-    """The database holds customers or open books already."""
-
-
-class Impossible(Exception):
-    """A plan that makes no sense."""
+class Refusal(Exception):
+    """A plan that makes no sense, or a database that holds something already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,7 @@ class Plan:
     months: int
     seed: int
     until: date
+    with_characters: bool = False
 
     @property
     def start(self) -> date:
@@ -40,9 +38,9 @@ class Plan:
 
     def check(self) -> None:
         if min(self.customers, self.companies) < 0 or self.customers + self.companies < 1:
-            raise Impossible(_("There must be at least one customer or company."))
+            raise Refusal(_("There must be at least one customer or company."))
         if not 1 <= self.months <= 60:
-            raise Impossible(_("Simulate between 1 and 60 months."))
+            raise Refusal(_("Simulate between 1 and 60 months."))
 
 
 class Bar:
@@ -66,17 +64,24 @@ class Bar:
 
 
 def simulate(plan: Plan, progress: story.Progress, workers: int = 1) -> None:
-    """Live through the plan. Raises NotEmpty and Impossible before anything is written."""
+    """Live through the plan. Raises Refusal before anything is written."""
     plan.check()
     refuse_unless_empty()
-    place = world.build(plan.seed, plan.customers, plan.companies, plan.start, plan.until)
-    with silence.kept():
+    place = world.build(
+        plan.seed,
+        plan.customers,
+        plan.companies,
+        plan.start,
+        plan.until,
+        with_characters=plan.with_characters,
+    )
+    with quiet():
         story.live(place, staff(), progress, workers)
 
 
 def refuse_unless_empty() -> None:
     if Customer.objects.exists() or BusinessDate.objects.exists():
-        raise NotEmpty(
+        raise Refusal(
             _(
                 "This database has customers or open books already, and a simulated past cannot be put before them. "
                 "Give it an empty database: stop the site, drop and create the database that DATABASE_URL names, "

@@ -65,6 +65,8 @@ class _Habit:
         self._seed, self._person = seed, person
         self._spread = 0.15 + 1.0 * (1 - person.quality) ** 1.5
         self._daily = rng.lognormvariate(-2.75, 0.45) * (1.6 if person.cash_out else 1.0)
+        if person.applies_after is not None:
+            self._daily = max(self._daily, 0.15)
         self._months: dict[tuple[int, int], float] = {}
         self.basket = 0.35 * rng.gauss(0, 1) + 0.25 * (float(person.monthly_income) / 9000 - 1)
 

@@ -7,8 +7,6 @@ from django.conf import settings
 
 from lending.messaging import Message
 
-
-
 NOBODY = f"{__name__}.Nobody"
 OFF = {
     "DEBUG": False,
@@ -26,7 +24,7 @@ class Nobody:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """While it lasts, every way out of the house leads nowhere."""
     before = {name: getattr(settings, name) for name in OFF}
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from config.simulation import companies, people, shopping
+from config.simulation import characters, companies, people, shopping
 from config.simulation.companies import Company
 from config.simulation.people import Person
 from config.simulation.shopping import Act
@@ -71,9 +71,12 @@ class World:
         by_day: dict[date, list[Wish]] = defaultdict(list)
         for who in self.everyone:
             rng = stream(self.seed, "wish", who.ref)
-            if rng.random() < APPLY[who.ref[0]]:
-                share = rng.betavariate(1.0, 2.0)
-                day = self.start + timedelta(days=int(share * (self.end - self.start).days))
+            share = rng.betavariate(1.0, 2.0)
+            day = self.start + timedelta(days=int(share * (self.end - self.start).days))
+            if who.applies_after is not None:
+                day = self.start + timedelta(days=who.applies_after)
+                by_day[day].append(Wish(who, day, "pay-later", Decimal(8000), None))
+            elif rng.random() < APPLY[who.ref[0]]:
                 by_day[day].append(self._wish(who, day))
         return by_day
 
@@ -96,12 +99,15 @@ class World:
         return {"statements": [{"year": y, "figures": companies.figures(self.seed, who, y)} for y in years]}
 
 
-def build(seed: int, customers: int, companies_: int, start: date, end: date) -> World:
-    """The world of that seed with that many people and companies."""
+def build(
+    seed: int, customers: int, companies_: int, start: date, end: date, *, with_characters: bool = False
+) -> World:
+    """The world of that seed with that many people and companies, and the characters of the demo if wanted."""
+    extra = characters.characters(seed, start, end) if with_characters else ()
     return World(
         seed,
         start,
         end,
-        [people.person(seed, number, start, end) for number in range(1, customers + 1)],
+        [*extra, *(people.person(seed, number, start, end) for number in range(1, customers + 1))],
         [companies.company(seed, number, start, end) for number in range(1, companies_ + 1)],
     )
