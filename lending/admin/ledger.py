@@ -66,9 +66,9 @@ class AccountAdmin(ExportAdmin, ReadOnlyAdmin):
                     record_link(row.loan),
                     money(row.amount) if row.amount > 0 else "",
                     money(-row.amount) if row.amount < 0 else "",
-                    money(row.balance),
+                    money(balance),
                 )
-                for row in ledger.account_statement(record.pk)[:STATEMENT_LINES]
+                for row, balance in ledger.account_statement(record.pk, STATEMENT_LINES)
             ],
             permission="lending.view_journalline",
             note=_("The latest %(count)s lines, newest first.") % {"count": STATEMENT_LINES},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import F, Q, QuerySet, Sum, Window
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from lending.fields import ZERO
@@ -35,14 +35,18 @@ def trial_balance(on: date | None = None) -> QuerySet[Account]:
     ).order_by("code")
 
 
-def account_statement(account_code: str) -> QuerySet[JournalLine]:
-    """The lines of one account, newest first, each with the running `balance` after it."""
-    return (
-        JournalLine.objects.filter(account_id=account_code)
-        .select_related("entry", "loan")
-        .annotate(balance=Window(Sum("amount"), order_by=[F("pk").asc()]))
-        .order_by("-pk")
-    )
+def account_statement(account_code: str, limit: int = 200) -> list[tuple[JournalLine, Decimal]]:
+    """The latest lines of one account, newest first, each with the balance after it.
+
+    Counted back from the balance of today, so that an old account costs no more than a young one.
+    """
+    lines = JournalLine.objects.filter(account_id=account_code)
+    balance = lines.aggregate(sum=Coalesce(Sum("amount"), ZERO))["sum"]
+    statement = []
+    for line in lines.select_related("entry", "loan").order_by("-pk")[:limit]:
+        statement.append((line, balance))
+        balance -= line.amount
+    return statement
 
 
 CONTROLS = {

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from itertools import dropwhile
 
 from django.db import connection
@@ -10,7 +11,7 @@ from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Coalesce
 
 from lending.fields import ZERO
-from lending.models import Application, CreditLine, Industry, Instalment, Loan, Transaction
+from lending.models import Application, CreditLine, Industry, Instalment, JournalEntry, Loan, Transaction
 from lending.services import ledger
 
 WINDOW = timedelta(days=30)
@@ -101,12 +102,12 @@ def _decisions(on: date) -> tuple[int, int]:
 def _collected(on: date) -> Decimal:
     """Customers' money booked in the window; what merchants gave back is not theirs."""
     kinds = Transaction.Type
+    reversed_ = Transaction.objects.filter(type=kinds.REVERSAL).values("reverses_id")
     received = Transaction.objects.filter(
         type__in=[kinds.REPAYMENT, kinds.SETTLEMENT, kinds.RECOVERY],
         booked_on__gt=on - WINDOW,
         booked_on__lte=on,
-        reversed_by=None,
-    ).exclude(kind="MERCHANT")
+    ).exclude(Q(kind="MERCHANT") | Q(pk__in=reversed_))
     return received.aggregate(sum=Coalesce(Sum("amount"), ZERO))["sum"]
 
 
@@ -125,12 +126,12 @@ _HISTORY = """
 WITH ends AS (
     SELECT LEAST((date_trunc('month', m) + interval '1 month - 1 day')::date, %(on)s::date) AS day
     FROM generate_series(%(start)s::date, %(on)s::date, interval '1 month') m
-), principal AS (
+), principal AS MATERIALIZED (
     SELECT e.booked_on AS day, SUM(l.amount) AS amount
     FROM lending_journalline l JOIN lending_journalentry e ON e.id = l.entry_id
     WHERE l.account_id = %(account)s
     GROUP BY e.booked_on
-), late AS (
+), late AS MATERIALIZED (
     SELECT day, SUM(amount) AS amount FROM (
         SELECT i.due_on + 1 AS day, i.total - i.waived - i.written_off AS amount
         FROM lending_instalment i WHERE i.due_on < %(on)s AND (i.paid_on IS NULL OR i.paid_on > i.due_on)
@@ -154,11 +155,17 @@ def _first_month(on: date, months: int) -> date:
 
 def history(on: date, months: int = 12) -> list[Month]:
     """Outstanding principal and overdue instalments at the end of each of the last months with business."""
-    start = _first_month(on, months)
+    latest = JournalEntry.objects.order_by("-pk").values_list("pk", flat=True).first()
+    return list(_history(on, months, latest))
+
+
+@lru_cache(maxsize=8)
+def _history(on: date, months: int, latest_entry: int | None) -> tuple[Month, ...]:
+    """Read anew only when something was booked: whatever moves a loan moves the books."""
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, {"on": on, "start": start, "account": ledger.PRINCIPAL})
+        cursor.execute(_HISTORY, {"on": on, "start": _first_month(on, months), "account": ledger.PRINCIPAL})
         rows = [Month(*row) for row in cursor.fetchall()]
-    return list(dropwhile(lambda month: not month.outstanding and not month.overdue, rows))
+    return tuple(dropwhile(lambda month: not month.outstanding and not month.overdue, rows))
 
 
 def outcomes(on: date, months: int = 12) -> list[tuple[date, dict[str, int]]]:
