@@ -20,6 +20,7 @@ from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
+from threadpoolctl import threadpool_limits
 
 from lending import events
 from lending.models import User
@@ -50,7 +51,7 @@ MATURED = """
 
 
 class TooLittleData(Exception):
-    """Not enough has come to pass to learn from; the message says how much there is and how much it takes."""
+    """Not enough has come to pass to learn from; the message says what there is and what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,12 @@ def train(
     run = _prepare(segment, as_of, window_days)
     earlier = run.table(run.earlier)
     groups = [case.customer_id for case in run.earlier]
-    card = training.train(earlier, [case.bad for case in run.earlier], run.specs, seed=seed, groups=groups)
+    bad = [case.bad for case in run.earlier]
+    # On so few rows threads wait for each other most of the time, and the more so the busier the machine.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        card = training.train(earlier, bad, run.specs, seed=seed, groups=groups)
+    if not card.features:
+        raise TooLittleData(f"Nothing in {run.split} applications of {segment} tells good from bad.")
     measured = _measure(card, run) | {"seed": seed, "window_days": window_days, "bad_days": BAD_DAYS}
     return _keep(run, card, measured, by=by, at=at)
 
