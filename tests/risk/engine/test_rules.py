@@ -18,6 +18,7 @@ KNOWN = {"age": float, "student": bool, "purpose": str, "income": float, "debt":
         ("income * 0.3 < debt + 1", {"debt": 30, "income": 100}, True),
         ("debt / income > 0.5", {"debt": 1, "income": 0}, True),
         ("purpose in ['SHARES', 'HOUSING']", {"purpose": "HOUSING"}, True),
+        ("debt > .5 && debt > -5 && debt < 1e3", {"debt": 1}, True),
         ("purpose == '18'", {"purpose": "18"}, True),
         ("age in [17, 18]", {"age": 18}, True),
         ("tags.exists(t, t == 'x') && size(tags) > 1", {"tags": ["x", "y"]}, True),
