@@ -92,8 +92,9 @@ class AssessmentAdmin(ReadOnlyAdmin):
 
 def _points(assessment: Assessment) -> Section:
     """What each feature was and gave or took, most lost first; what the card does not use comes last."""
-    result = assessment.model.scorecard.score(assessment.features) if assessment.score is not None else None
-    points = dict(result.contributions) if result else {}
+    points: dict[str, float] = {}
+    if assessment.model is not None and assessment.score is not None:
+        points = dict(assessment.model.scorecard.score(assessment.features).contributions)
     rows = [
         (features.ALL[name].label if name in features.ALL else name, figure(value), _signed(points.get(name)))
         for name, value in sorted(

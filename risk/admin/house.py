@@ -1,6 +1,6 @@
 """What risk brings to the pages of the house: cards, the customer's tab, and events in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
-from risk.models import Alert, Appeal, Assessment
+from risk.models import Alert, Appeal, Assessment, CustomerDay
 from risk.reasons import control_text
 from risk.selectors.features import vectors
 
@@ -171,15 +171,17 @@ def _months_of(customer: Customer, on: date) -> Section:
         .annotate(**{f"sum_{name}": Sum(name) for name in names})
         .order_by("-month")
     )
-    labels = [customer.days.model._meta.get_field(name).verbose_name for name in names]
-    rows = (
-        (
-            f"{month['month']:%Y-%m}",
-            *(money(v) if name.endswith("amount") else v for name in names for v in [month[f"sum_{name}"]]),
-        )
-        for month in months
-    )
+    columns: dict[str, Any] = {
+        field.attname: field.verbose_name for field in CustomerDay._meta.concrete_fields
+    }
+    rows = ((f"{month['month']:%Y-%m}", *(_sum(month, name) for name in names)) for month in months)
+    labels = [columns[name] for name in names]
     return _section(_("On the platform"), [_("Month"), *labels], rows, "view_customerday")
+
+
+def _sum(month: Mapping[str, Any], name: str) -> Any:
+    value = month[f"sum_{name}"]
+    return money(value) if name.endswith("amount") else value
 
 
 def _statements_of(customer: Customer) -> Iterable[Section]:

@@ -50,7 +50,7 @@ class PolicyForm(forms.ModelForm):
                 )
 
     def clean(self) -> dict[str, Any]:
-        values = super().clean()
+        values = super().clean() or {}
         if self.errors:
             return values
         segment = values.get("segment") or self.instance.segment

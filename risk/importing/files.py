@@ -61,8 +61,8 @@ def _csv(text: io.TextIOWrapper, delimiter: str, needed: frozenset[str]) -> Iter
             continue
         raw = delimiter.join(row)
         if len(row) != len(header):
-            told = {"found": len(row), "wanted": len(header)}
-            yield rows.line_num, None, raw, _("%(found)d columns instead of %(wanted)d.") % told
+            counts = {"found": len(row), "wanted": len(header)}
+            yield rows.line_num, None, raw, _("%(found)d columns instead of %(wanted)d.") % counts
         else:
             yield rows.line_num, dict(zip(header, row, strict=True)), raw, ""
 

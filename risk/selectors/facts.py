@@ -13,7 +13,7 @@ from lending.services.customers import birth_date
 from risk.models import FinancialStatement
 from risk.selectors.features import Vector
 
-CAPS = {Customer.Kind.PERSON: "CONSUMER_LINE_CAP", Customer.Kind.COMPANY: "COMPANY_LINE_CAP"}
+CAPS = {"PERSON": "CONSUMER_LINE_CAP", "COMPANY": "COMPANY_LINE_CAP"}
 
 
 def inputs(application: Application, vector: Vector, on: date) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def vectors_at(segment: str, moments: Sequence[Moment]) -> list[Vector]:
     if not moments:
         return []
     local = [timezone.localtime(moment.as_of) for moment in moments]
-    arguments = {
+    arguments: dict[str, Any] = {
         "rows": list(range(len(moments))),
         "customers": [moment.customer_id for moment in moments],
         "as_of": [moment.as_of for moment in moments],

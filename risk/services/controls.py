@@ -129,6 +129,7 @@ def set_levels(*, control_id: int, by: User, at: datetime, **levels: Any) -> Con
 
 def _trip(control: Control, line: CreditLine, verdict: engine.Verdict, on: date, at: datetime) -> Alert:
     """Write the alert down, act on the line, and tell the customer why."""
+    assert verdict.figure is not None, "nothing trips without a figure"
     line.refresh_from_db(fields=["base_limit"])  # an earlier control may have cut it a moment ago
     cut = control.action == Control.Action.CUT
     alert = Alert.objects.create(
@@ -156,7 +157,8 @@ def _trip(control: Control, line: CreditLine, verdict: engine.Verdict, on: date,
 
 
 def _after_cut(control: Control, line: CreditLine) -> Decimal:
-    return (line.base_limit * (1 - control.cut_share)).quantize(WHOLE, ROUND_DOWN)
+    left: Decimal = line.base_limit * (1 - control.cut_share)
+    return left.quantize(WHOLE, ROUND_DOWN)
 
 
 def _tell(alert: Alert, line: CreditLine, at: datetime) -> None:
@@ -184,7 +186,7 @@ def give_back(*, alert: Alert, by: User | None, at: datetime) -> None:
 
 def _before_cuts(line: CreditLine) -> Decimal:
     """The limit before the cuts that led to the present one; a limit that staff have set since stays."""
-    limit = line.base_limit
+    limit: Decimal = line.base_limit
     for alert in Alert.objects.filter(line_id=line.pk, action=Control.Action.CUT).order_by("-pk"):
         if alert.limit_after != limit:
             break

@@ -60,6 +60,7 @@ def file_answers(application: Application) -> None:
 
     One that is refused is left out, and the policy finds the accounts missing.
     """
+    assert application.submitted_at is not None, "only what was submitted is looked at"
     answered = application.answers.get("statements", []) if isinstance(application.answers, dict) else []
     for answer in answered:
         try:

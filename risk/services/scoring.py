@@ -88,9 +88,14 @@ def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:
         if segment == Customer.Kind.COMPANY:
             for row in mine:
                 filings.file_answers(row)
-        moments = [Moment(row.customer_id, row.submitted_at) for row in mine]
+        moments = [Moment(row.customer_id, _submitted(row)) for row in mine]
         found.update(zip([row.pk for row in mine], vectors_at(segment, moments), strict=True))
     return found
+
+
+def _submitted(application: Application) -> datetime:
+    assert application.submitted_at is not None, "what waits for a decision was submitted"
+    return application.submitted_at
 
 
 @transaction.atomic
@@ -104,7 +109,7 @@ def _score(application_id: int, vector: Vector, judges: Panel, at: datetime, on:
     result = judgment.result
     assessment = Assessment.objects.create(
         application=application,
-        as_of=application.submitted_at,
+        as_of=_submitted(application),
         inputs=inputs,
         model=judges.champion,
         policy=judges.live,
@@ -170,7 +175,9 @@ def _carry_out(application: Application, judgment: Judgment, at: datetime, on: d
 
 def _shadow(judges: Panel, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What challengers would have said under the live policy, and policies in the shadow with the champion."""
-    pairs = [(model, judges.live) for model in judges.challengers]
+    pairs: list[tuple[ModelVersion | None, PolicyVersion | None]] = [
+        (model, judges.live) for model in judges.challengers
+    ]
     pairs += [(judges.champion, version) for version in judges.shadows]
     return [_told(model, version, _judge(model, version, inputs)) for model, version in pairs]
 

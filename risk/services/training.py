@@ -20,7 +20,7 @@ from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from lending import events
 from lending.models import User
@@ -116,7 +116,7 @@ def train(
 
 def matured(segment: str, as_of: datetime, window_days: int) -> list[Case]:
     """Every application with a known end, with its features as of its submission, oldest first."""
-    arguments = {
+    arguments: dict[str, Any] = {
         "segment": segment,
         "day": timezone.localtime(as_of).date(),
         "window": window_days,
@@ -126,7 +126,10 @@ def matured(segment: str, as_of: datetime, window_days: int) -> list[Case]:
         cursor.execute(MATURED, arguments)
         rows = cursor.fetchall()
     vectors = vectors_at(segment, [Moment(customer_id, moment) for _id, customer_id, moment, _bad in rows])
-    return [Case(*row, vector) for row, vector in zip(rows, vectors, strict=True)]
+    return [
+        Case(application_id, customer_id, submitted_at, bad, vector)
+        for (application_id, customer_id, submitted_at, bad), vector in zip(rows, vectors, strict=True)
+    ]
 
 
 def _prepare(segment: str, as_of: datetime, window_days: int) -> Training:
@@ -165,7 +168,7 @@ def _measure(card: Scorecard, run: Training) -> dict[str, Any]:
         "grades": _grades(card, scores["test"], pds["test"], bad["test"]),
         "features": [_feature(spec.name, card, run, bad["train"]) for spec in run.specs],
     }
-    plain = _plain(measured)
+    plain: dict[str, Any] = _plain(measured)
     return plain | {"findings": _findings(plain)}
 
 
