@@ -82,8 +82,6 @@ PAGES = {
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
     "auth_user_password_change": "lending.change_user",
-    "risk_modelversion_features": "risk.view_modelversion",
-    "risk_modelversion_points": "risk.view_modelversion",
 }
 
 SAMPLES = {"int": "1", "str": "x", "slug": "x", "path": "1", "uuid": "00000000-0000-0000-0000-000000000001"}
