@@ -30,7 +30,7 @@ Templates = dict[tuple[str, str, str], NoticeTemplate]  # by code, channel and l
 
 log = logging.getLogger(__name__)
 
-SERVICE, REMINDER, COLLECTION, LEGAL = "SERVICE", "REMINDER", "COLLECTION", "LEGAL"
+SERVICE = "SERVICE"  # the purpose of what is no reminder and no demand
 Channel = Notice.Channel
 
 # How long to wait after the first, second, ... failure; when they are used up, the message has failed.

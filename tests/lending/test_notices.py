@@ -106,7 +106,7 @@ def test_a_message_goes_to_the_app_and_wherever_there_is_an_address(templates):
     rows = {row.channel: row for row in bill(customer())}
     assert set(rows) == {"IN_APP", "SMS", "EMAIL"}
     assert rows["SMS"].body == (
-        "OpenTab: Your bill of ¥1,234.50 is due on Dec. 2, 2026. Pay here: https://lender.example/pay/"
+        "OpenTab: Your bill of ¥1,234.50 is due on 2 Dec 2026. Pay here: https://lender.example/pay/"
     )
     assert rows["EMAIL"].body.startswith("Dear Wang Fang,\n\nYour bill of ¥1,234.50")
     assert rows["IN_APP"].state == "SENT", "a message in the app is there at once"
