@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
+OURS = ("lending_", "risk_", "dunning_")
 SHAPES = {
     "columns": """
         SELECT table_name, column_name, data_type, is_nullable, numeric_precision, is_generated
@@ -28,7 +29,7 @@ SHAPES = {
 
 def shape(cursor: object, query: str) -> set[tuple]:
     cursor.execute(query)  # type: ignore[attr-defined]
-    return {row for row in cursor.fetchall() if "django_migrations" not in row[0]}  # type: ignore[attr-defined]
+    return {row for row in cursor.fetchall() if row[0].startswith(OURS)}  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
