@@ -1,6 +1,7 @@
 """The collector's list, the page of a case, and what is done on it."""
 
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any, cast
 
 from django import forms
@@ -8,6 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter, RangeNumericFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -107,7 +109,7 @@ class CallForm(ActionForm):
         verdict = contacts.may_call(case=case, at=clock.now(), channel=self.channel)
         words = _("It may be made now.") if verdict.allowed else rule_in_words(str(verdict.rule))
         if verdict.retry_at:
-            words = f"{words} → {timezone.localtime(verdict.retry_at):%Y-%m-%d %H:%M}"
+            words = f"{words} → {date_format(timezone.localtime(verdict.retry_at), 'DATETIME_FORMAT')}"
         self.fields["outcome"].help_text = words
 
 
@@ -159,6 +161,12 @@ class DisputeForm(ReasonForm):
 class StopForm(ReasonForm):
     channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices)
     field_order = ["channel", "reason"]
+
+
+def day_in_words(day: date | datetime) -> str:
+    """A day, or that of a moment, in the reader's form."""
+    local = timezone.localtime(day) if isinstance(day, datetime) else day
+    return date_format(local, "DATE_FORMAT")
 
 
 def told(contact: Contact) -> Any:
@@ -254,18 +262,18 @@ class CaseAdmin(ExportAdmin, ServiceAdmin):
     def last_contact(self, case: Any) -> str:
         if case.last_contact_at is None:
             return "–"
-        outcome = f" {Outcome(case.last_outcome).label}" if case.last_outcome in Outcome.values else ""
-        return f"{timezone.localtime(case.last_contact_at):%Y-%m-%d %H:%M}{outcome}"
+        outcome = f" · {Outcome(case.last_outcome).label}" if case.last_outcome in Outcome.values else ""
+        return f"{day_in_words(case.last_contact_at)}{outcome}"
 
     @display(description=_("promise"), ordering="promised_for")
     def promise(self, case: Any) -> str:
-        return f"{money(case.promised)} → {case.promised_for}" if case.promised else "–"
+        return f"{money(case.promised)} → {day_in_words(case.promised_for)}" if case.promised else "–"
 
     @display(description=_("next action"), ordering="next_action_on")
     def next_action(self, case: Any) -> str:
         if case.call_planned_for:
-            return f"{_('Call')} {timezone.localtime(case.call_planned_for):%Y-%m-%d %H:%M}"
-        return str(case.next_action_on or "–")
+            return f"{_('Call')} {day_in_words(case.call_planned_for)}"
+        return day_in_words(case.next_action_on) if case.next_action_on else "–"
 
     def sections(self, request: HttpRequest, record: Case) -> Iterable[Section]:
         return sections(record)

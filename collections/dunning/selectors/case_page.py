@@ -7,11 +7,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dunning.models import Case, Contact, Dispute
 from dunning.words import rule_in_words
 from lending.models import Instalment, Loan
+from lending.words import money
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def _details(contact: Contact) -> str:
 
 def _promises(case: Case) -> Iterator[Entry]:
     for promise in case.promises.select_related("taken_by"):
-        words = {"amount": promise.amount, "day": promise.due_on}
+        words = {"amount": money(promise.amount), "day": date_format(promise.due_on, "DATE_FORMAT")}
         yield Entry(
             _start_of(promise.taken_on),
             _("Promise to pay"),
@@ -75,7 +77,7 @@ def _promises(case: Case) -> Iterator[Entry]:
             yield Entry(
                 _start_of(promise.judged_on),
                 f"{_('Promise to pay')}: {promise.get_state_display()}",
-                _("%(amount)s received") % {"amount": promise.received},
+                _("%(amount)s received") % {"amount": money(promise.received)},
                 None,
                 promise,
             )
@@ -85,7 +87,11 @@ def _disputes(case: Case) -> Iterator[Entry]:
     during = Dispute.objects.filter(customer=case.customer_id, opened_on__gte=case.opened_on)
     for dispute in during:
         yield Entry(
-            _start_of(dispute.opened_on), _("Dispute"), f"{dispute.amount} · {dispute.reason}", None, dispute
+            _start_of(dispute.opened_on),
+            _("Dispute"),
+            f"{money(dispute.amount)} · {dispute.reason}",
+            None,
+            dispute,
         )
         if dispute.resolved_on:
             what = f"{_('Dispute')}: {dispute.get_state_display()}"
