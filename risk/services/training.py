@@ -10,6 +10,7 @@ import csv
 import gzip
 import hashlib
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,8 +33,9 @@ from risk.selectors.features import Moment, Vector, vectors_at
 
 BAD_DAYS = 30
 WINDOW_DAYS = 180
-TRAIN_SHARE = 0.7  # the earlier part, by time of submission
-MINIMUM_BAD_TRAIN, MINIMUM_BAD_TEST, MINIMUM_ROWS = 25, 10, 200
+TRAIN_SHARE = 0.7  # of the bad ones, by time of submission: what is rare must be in both parts
+MINIMUM_BAD_TRAIN, MINIMUM_BAD_TEST, MINIMUM_ROWS = 14, 6, 150
+FEW_BAD = 20  # with fewer of them to test on, the AUC is a rough guess
 WEAK_AUC, LEAK_AUC, LEAK_IV = 0.55, 0.90, 0.5
 
 MATURED = """
@@ -102,16 +104,24 @@ def train(
     `TooLittleData`.
     """
     run = _prepare(segment, as_of, window_days)
+    card, measured = fit(run, seed=seed)
+    return _keep(run, card, measured | {"window_days": window_days}, by=by, at=at)
+
+
+def fit(run: Training, *, seed: int = 1) -> tuple[Scorecard, dict[str, Any]]:
+    """The scorecard that the earlier cases teach, and its metrics on these and on the later ones.
+
+    Raises `TooLittleData` when nothing tells good from bad.
+    """
     earlier = run.table(run.earlier)
     groups = [case.customer_id for case in run.earlier]
     bad = [case.bad for case in run.earlier]
     # On so few rows threads wait for each other most of the time, and the more so the busier the machine.
     with threadpool_limits(limits=1, user_api="openmp"):
-        card = training.train(earlier, bad, run.specs, seed=seed, groups=groups)
+        card = training.train(earlier, bad, run.specs, seed=seed, groups=groups, max_bins=_bins(sum(bad)))
     if not card.features:
-        raise TooLittleData(f"Nothing in {run.split} applications of {segment} tells good from bad.")
-    measured = _measure(card, run) | {"seed": seed, "window_days": window_days, "bad_days": BAD_DAYS}
-    return _keep(run, card, measured, by=by, at=at)
+        raise TooLittleData(f"Nothing in {run.split} applications of {run.segment} tells good from bad.")
+    return card, _measure(card, run) | {"seed": seed, "bad_days": BAD_DAYS}
 
 
 def matured(segment: str, as_of: datetime, window_days: int) -> list[Case]:
@@ -134,7 +144,7 @@ def matured(segment: str, as_of: datetime, window_days: int) -> list[Case]:
 
 def _prepare(segment: str, as_of: datetime, window_days: int) -> Training:
     cases = matured(segment, as_of, window_days)
-    split = int(len(cases) * TRAIN_SHARE)
+    split = _split([case.bad for case in cases])
     bad_earlier = sum(case.bad for case in cases[:split])
     bad_later = sum(case.bad for case in cases[split:])
     if len(cases) < MINIMUM_ROWS or bad_earlier < MINIMUM_BAD_TRAIN or bad_later < MINIMUM_BAD_TEST:
@@ -146,6 +156,17 @@ def _prepare(segment: str, as_of: datetime, window_days: int) -> Training:
         )
     specs = [f.spec for f in features.BY_SEGMENT[segment] if _says_something(f.name, cases[:split])]
     return Training(segment, as_of, cases, split, specs)
+
+
+def _split(bad: Sequence[bool]) -> int:
+    """How many of the earliest cases to train on: as many as hold the share of the bad ones."""
+    places = [place for place, is_bad in enumerate(bad, start=1) if is_bad]
+    return places[math.ceil(len(places) * TRAIN_SHARE) - 1] if places else len(bad)
+
+
+def _bins(bad: int) -> int:
+    """The finest cut of a feature: about five bad ones to a bin, or the card learns them by heart."""
+    return min(training.MAX_BINS, max(4, bad // 5))
 
 
 def _says_something(name: str, cases: Sequence[Case]) -> bool:
@@ -209,6 +230,8 @@ def _feature(name: str, card: Scorecard, run: Training, bad: np.ndarray) -> dict
         "missing": float(np.isnan(earlier).mean()),
         "psi": metrics.psi(earlier, later)["psi"],
         "iv": metrics.iv(bad, used.index_many(earlier)) if used else None,
+        # What a column of noise with as many rows would come to: few bad ones make every value look large.
+        "iv_noise": 3 * len(used.bins) * (1 / bad.sum() + 1 / (len(bad) - bad.sum())) if used else None,
     }
 
 
@@ -218,10 +241,12 @@ def _findings(measured: dict[str, Any]) -> list[str]:
     found = []
     if test["auc"] < WEAK_AUC:
         found.append(f"BLOCKS: hardly better than chance on later data (AUC {test['auc']:.3f})")
+    if (few := round(test["rows"] * test["bad_rate"])) < FEW_BAD:
+        found.append(f"only {few} bad ones to test on: these figures are rough")
     if test["auc"] > LEAK_AUC:
         found.append(f"too good to be true, look for a leak (AUC {test['auc']:.3f})")
     for row in measured["features"]:
-        if row["iv"] is not None and row["iv"] > LEAK_IV:
+        if row["iv"] is not None and row["iv"] - row["iv_noise"] > LEAK_IV:
             found.append(f"check {row['name']} for a leak (information value {row['iv']:.2f})")
     if not 0.5 <= test["calibration_slope"] <= 2:
         found.append(f"the level is off on later data (slope {test['calibration_slope']:.2f})")

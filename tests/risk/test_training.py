@@ -130,7 +130,9 @@ def test_the_data_is_frozen_as_it_was_known_then(past, at):
     moments = [r["submitted_at"] for r in rows]
     assert moments == sorted(moments)
     parts = [r["part"] for r in rows]
-    assert parts == ["train"] * 280 + ["test"] * 120  # split by time, not by chance
+    assert parts == sorted(parts, reverse=True)  # split by time, not by chance
+    bad_to_train = sum(int(r["bad"]) for r in rows if r["part"] == "train")
+    assert bad_to_train == -(-dataset.bad * 7 // 10)  # seven tenths of the bad ones, rounded up
     sample = Application.objects.get(pk=rows[17]["application"])
     [vector] = vectors_at("PERSON", [Moment(sample.customer_id, sample.submitted_at)])
     for name in dataset.columns:
@@ -195,11 +197,11 @@ def test_a_line_is_judged_by_what_was_bought_on_it(past):
 
 
 def test_too_little_data_says_how_little(past, at):
-    past(60, *truth())
-    with pytest.raises(training.TooLittleData, match="60 applications of PERSON"):
+    past(40, *truth())
+    with pytest.raises(training.TooLittleData, match="40 applications of PERSON"):
         train(at)
-    past(300, lambda n: 0.5, lambda n: 0)
-    with pytest.raises(training.TooLittleData, match="It takes 200 applications, with 25 bad ones"):
+    past(300, lambda n: 0.5, lambda n: 45 if n < 5 else 0)
+    with pytest.raises(training.TooLittleData, match="It takes 150 applications, with 14 bad ones"):
         train(at)
     assert not ModelVersion.objects.exists()
     assert not Dataset.objects.exists()

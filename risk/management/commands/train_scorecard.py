@@ -66,7 +66,10 @@ class Command(BaseCommand):
             )
         for finding in model.metrics["findings"]:
             self.stdout.write(self.style.WARNING(f"  {finding}"))
-        self.stdout.write("  A second person promotes it in the admin, under Risk, Models.")
+        if model.state == ModelVersion.State.DRAFT:
+            self.stdout.write("  It stays a draft: it cannot be used.")
+        else:
+            self.stdout.write("  A second person promotes it in the admin, under Risk, Models.")
 
 
 def _date(text: str) -> date:
