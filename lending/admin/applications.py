@@ -29,6 +29,7 @@ from lending.services import applications, desk
 
 State = Application.State
 WAITING = (State.SUBMITTED, State.REFERRED)
+MOST_REASONS = 4
 
 
 def _waits(application: Application) -> bool:
@@ -61,6 +62,11 @@ class DeclineForm(ActionForm):
         chosen = [(code, words.reason(code)) for code in self.subject.reasons]
         self.fields["reasons"].choices = list(dict([*chosen, *known]).items())
         self.fields["reasons"].initial = self.subject.reasons
+
+    def clean_reasons(self) -> list[str]:
+        if len(self.cleaned_data["reasons"]) > MOST_REASONS:
+            raise forms.ValidationError(_("Choose at most four reasons."))
+        return self.cleaned_data["reasons"]
 
 
 class NoteForm(ActionForm):

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from lending.admin import timeline
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.forms import ActionForm
 from lending.admin.parts import Section, record_link, state_label
@@ -66,7 +67,7 @@ class ApprovalRequestAdmin(ServiceAdmin):
 
     @display(description=_("request"), ordering="pk")
     def number(self, request: ApprovalRequest) -> str:
-        return f"#{request.pk}"
+        return str(request)
 
     @display(description=_("what"), ordering="command")
     def what(self, request: ApprovalRequest) -> Any:
@@ -124,8 +125,8 @@ class ApprovalRequestAdmin(ServiceAdmin):
 
 
 def _name(name: str) -> str:
-    return SUBJECTS[name]._meta.verbose_name if name in SUBJECTS else name.replace("_", " ")
+    return SUBJECTS[name]._meta.verbose_name if name in SUBJECTS else timeline.name_of(name)
 
 
 def _value(name: str, value: Any) -> Any:
-    return record_link(SUBJECTS[name](pk=value)) if name in SUBJECTS else value
+    return record_link(SUBJECTS[name](pk=value)) if name in SUBJECTS else timeline.text_of(name, value)

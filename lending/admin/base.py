@@ -103,8 +103,9 @@ def service_action(
 
 
 class StaffAdmin(ModelAdmin):
-    """What every list of the staff has in common."""
+    """What every list and page of the staff has in common."""
 
+    change_form_template = "admin/record.html"
     actions = None
     list_per_page = 50
     list_fullwidth = True
@@ -119,8 +120,6 @@ class StaffAdmin(ModelAdmin):
 
 class ReadOnlyAdmin(StaffAdmin):
     """Lists and pages of records that nobody can add, change or delete here."""
-
-    change_form_template = "admin/record.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -38,6 +38,22 @@ class UserAdmin(Kept, DjangoUserAdmin):
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
     list_display = ["username", "email", "roles", "is_staff", "is_active", "last_login"]
     list_filter = ["is_staff", "is_active", "groups"]
+    readonly_fields = ["roles"]
+    # What may be known of an account by those who do not keep it: nothing of its password.
+    known = [
+        "username",
+        "email",
+        "roles",
+        "is_staff",
+        "is_superuser",
+        "is_active",
+        "last_login",
+        "date_joined",
+    ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        kept = self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+        return super().get_fieldsets(request, obj) if kept else [(None, {"fields": self.known})]
 
     @display(description=_("roles"))
     def roles(self, user: User) -> str:

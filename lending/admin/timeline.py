@@ -101,7 +101,9 @@ _NAMES = {
     "limit": _("limit"),
     "note": _("note"),
     "order_ref": _("order"),
+    "oldest_due_on": _("oldest unpaid due date"),
     "outcome": _("outcome"),
+    "overdue": _("overdue"),
     "product": _("product"),
     "purpose": _("purpose"),
     "reason": _("reason"),
@@ -110,6 +112,7 @@ _NAMES = {
     "starts_on": _("starts on"),
     "step": _("step"),
     "tenor": _("instalments"),
+    "to": _("new limit"),
     "transaction": _("transaction"),
     "type": _("type"),
     "value": _("value"),
@@ -132,7 +135,7 @@ _CODES = {
     for code, words in choices.choices
 }
 # Names under which events keep amounts, as text; what merely changed has none.
-_AMOUNTS = {"amount", "value", "limit", ""}
+_AMOUNTS = {"amount", "value", "limit", "overdue", "to", ""}
 # Fingerprints mean nothing to a reader.
 _HIDDEN = {"sheet", "sha256", "text", "key"}
 
@@ -185,19 +188,21 @@ def changes(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(after):
             if before.get(name) != after[name]:
-                yield _name(name), f"{_text(name, before.get(name))} → {_text(name, after[name])}"
+                yield name_of(name), f"{text_of(name, before.get(name))} → {text_of(name, after[name])}"
     elif after is not None:
-        yield gettext("change"), f"{_text('', before)} → {_text('', after)}"
+        yield gettext("change"), f"{text_of('', before)} → {text_of('', after)}"
     for name, value in data.items():
         if name not in _HIDDEN | {"before", "after"} and value not in (None, "", []):
-            yield _name(name), _text(name, value)
+            yield name_of(name), text_of(name, value)
 
 
-def _name(name: str) -> str:
+def name_of(name: str) -> str:
+    """The name of a figure in events and payloads."""
     return str(_NAMES.get(name, name.replace("_", " ")))
 
 
-def _text(name: str, value: Any) -> str:
+def text_of(name: str, value: Any) -> str:
+    """The figure itself: amounts as amounts, codes as words."""
     if name == "reasons":
         return "; ".join(words.reason(code) for code in value)
     if value in (None, ""):

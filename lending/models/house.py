@@ -178,7 +178,7 @@ class ApprovalRequest(FSMModelMixin, models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.command} #{self.pk}"
+        return f"R{self.pk:08d}" if self.pk else self.command
 
     @transition(field="state", source=State.PENDING, target=State.APPROVED)
     def approve(self, *, checker: User) -> None:

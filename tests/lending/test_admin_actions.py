@@ -119,13 +119,15 @@ def test_a_decline_needs_a_reason(waiting: Make, settings: object) -> None:
     assert "is not one of the available choices" in words(
         client.post(button(application, "decline"), {"reasons": ["NO_SUCH"]})
     )
+    five = ["HIGH_RETURNS", "R0", "R1", "R2", "R3"]
+    assert "at most four" in words(client.post(button(application, "decline"), {"reasons": five}))
     client.post(button(application, "decline"), {"reasons": ["HIGH_RETURNS"]})
     application.refresh_from_db()
     assert (application.state, application.reasons) == ("DECLINED", ["HIGH_RETURNS"])
 
 
 def reasons() -> list[tuple[str, str]]:
-    return [("HIGH_RETURNS", "Many orders came back")]
+    return [("HIGH_RETURNS", "Many orders came back"), *((f"R{number}", "Other") for number in range(4))]
 
 
 def test_what_has_moved_on_says_so(waiting: Make, at: object, books: object) -> None:

@@ -354,6 +354,21 @@ def test_the_business_date_is_on_every_page(books: date) -> None:
     assert "2026-03-02" in words(desk("collector").get(reverse("admin:lending_customer_changelist")))
 
 
+def test_the_language_of_the_staff_is_remembered(books: date) -> None:
+    client = desk("collector")
+    assert 'action="/language/"' in client.get(DASHBOARD).content.decode()
+    client.post("/language/", {"language": "zh-hans"}, headers={"referer": DASHBOARD})
+    again = desk("collector").get(reverse("admin:lending_customer_changelist"))
+    assert "客户" in words(again)
+
+
+def test_a_reader_of_accounts_sees_nothing_of_passwords(books: date) -> None:
+    told = words(desk("compliance_officer").get(page(member("collector"))))
+    assert "the-collector" in told
+    assert "Collector" in told
+    assert not re.search("algorithm|hash|salt", told, re.IGNORECASE)
+
+
 def test_rules_that_nobody_has_read_are_marked(books: date) -> None:
     told = words(desk("compliance_officer").get(reverse("admin:lending_ruleparameter_changelist")))
     assert "unverified" in told
