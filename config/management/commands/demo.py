@@ -8,7 +8,7 @@ from config.simulation import run, scenes, summary
 from config.simulation.silence import quiet
 from lending import clock, roles
 
-PLAN = {"customers": 350, "companies": 30, "months": 9, "seed": 5}
+PLAN = {"customers": 110, "companies": 12, "months": 7, "seed": 5}
 
 
 class Command(BaseCommand):
