@@ -16,7 +16,7 @@ from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_acti
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import KeyedForm, ReasonForm, amount_field
 from lending.admin.parts import Section, money, percent, record_link, state_label
-from lending.models import CreditLine, LimitChange, LineHold, Purchase
+from lending.models import ApprovalRequest, CreditLine, LimitChange, LineHold, Purchase
 from lending.services import desk, lines, purchases
 
 State = CreditLine.State
@@ -69,6 +69,7 @@ class TemporaryLimitForm(ReasonForm):
     amount = amount_field(_("On top of the base limit"))
     starts_on = forms.DateField(label=_("From"))
     ends_on = forms.DateField(label=_("To"))
+    reason = forms.CharField(label=_("Reason"), max_length=200, widget=forms.Textarea)
     field_order = ["amount", "starts_on", "ends_on", "reason"]
 
     def prepare(self) -> None:
@@ -197,7 +198,9 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
         _("Temporary limit"), permission=STEER, form=TemporaryLimitForm, available=_open, icon="schedule"
     )
     def temporary_limit(self, line: CreditLine, data: dict[str, Any], acting: Acting) -> Any:
-        lines.add_temporary_limit(line_id=line.pk, **data, **acting.moment)
+        result = desk.give_temporary_limit(line_id=line.pk, **data, **acting.day)
+        if isinstance(result, ApprovalRequest):
+            return _("A second person is asked to allow it.")
         return _("The temporary limit is given.")
 
     @service_action(

@@ -31,6 +31,29 @@ def raise_limit(*, line_id: int, to: str, cause: str, by: User, at: datetime, on
     return lines.raise_limit(line_id=line_id, to=Decimal(to), cause=cause, by=by, at=at)
 
 
+@command("line.temporary_limit", _("Give a temporary limit"))
+def temporary_limit(
+    *,
+    line_id: int,
+    amount: str,
+    starts_on: str,
+    ends_on: str,
+    reason: str,
+    by: User,
+    at: datetime,
+    on: date,
+) -> Any:
+    return lines.add_temporary_limit(
+        line_id=line_id,
+        amount=Decimal(amount),
+        starts_on=date.fromisoformat(starts_on),
+        ends_on=date.fromisoformat(ends_on),
+        reason=reason,
+        by=by,
+        at=at,
+    )
+
+
 @command("loan.waive", _("Waive a charge"))
 def waive(
     *, loan_id: int, kind: str, amount: str, key: str, note: str, by: User, at: datetime, on: date

@@ -8,9 +8,17 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lending.errors import Refused
-from lending.models import Application, ApprovalRequest, CreditLine, Loan, Transaction, User
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    CreditLine,
+    Loan,
+    TemporaryLimit,
+    Transaction,
+    User,
+)
 from lending.selectors import rules
-from lending.services import applications, approvals, checks
+from lending.services import applications, approvals, checks, lines
 
 
 @transaction.atomic
@@ -50,6 +58,43 @@ def _check_ask(application: Application, amount: Decimal) -> None:
         raise Refused("not_waiting", _("This application does not wait for a decision."))
     if amount > application.amount:
         raise Refused("above_asked", _("Approve at most what was asked for."), field="amount")
+
+
+@transaction.atomic
+def give_temporary_limit(
+    *,
+    line_id: int,
+    amount: Decimal,
+    starts_on: date,
+    ends_on: date,
+    reason: str,
+    by: User,
+    at: datetime,
+    on: date,
+) -> TemporaryLimit | ApprovalRequest:
+    """Add to the limit for a time, or ask a second person to when it is above SECOND_PERSON_ABOVE."""
+    line = CreditLine.objects.select_related("product").get(pk=line_id)
+    if amount <= rules.parameter("SECOND_PERSON_ABOVE", on, lender_type=line.product.lender_type):
+        return lines.add_temporary_limit(
+            line_id=line_id,
+            amount=amount,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            reason=reason,
+            by=by,
+            at=at,
+        )
+    return _ask(
+        "line.temporary_limit",
+        {"line_id": line_id},
+        {"amount": str(amount), "starts_on": str(starts_on), "ends_on": str(ends_on), "reason": reason},
+        reason=reason,
+        customer_id=line.customer_id,
+        amount=amount,
+        by=by,
+        at=at,
+        on=on,
+    )
 
 
 def ask_raise(*, line_id: int, to: Decimal, reason: str, by: User, at: datetime, on: date) -> ApprovalRequest:

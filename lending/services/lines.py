@@ -123,7 +123,7 @@ def cut(
 
 
 def restore(*, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime) -> CreditLine:
-    """Give back a limit that was cut."""
+    """Give back a limit that was cut, never more than the line once had: that would be a raise."""
     return _change(Kind.RESTORED, line_id, to, cause, by, at, "line_restored")
 
 
@@ -165,6 +165,8 @@ def _check_change(line: CreditLine, kind: str, to: Decimal, at: datetime) -> Non
         raise Refused("not_a_cut", _("The new limit is above the present one."), field="to")
     if kind != Kind.CUT and to < line.base_limit:
         raise Refused("not_a_raise", _("The new limit is below the present one."), field="to")
+    if kind == Kind.RESTORED and not line.limit_changes.filter(after__gte=to).exists():
+        raise Refused("above_former", _("The line never had such a limit: ask for a raise."), field="to")
     if to > legal_cap(line, at.date()):
         raise Refused("above_cap", _("The limit is above the legal cap."), field="to")
 

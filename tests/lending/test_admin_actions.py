@@ -1,6 +1,7 @@
 """The buttons of the staff admin: each asks, calls one service, and turns a refusal into words."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -167,6 +168,30 @@ def test_a_limit_is_cut_at_once_and_raised_by_two(make_line: Make) -> None:
     assert line.base_limit == Decimal("12000.00")
     assert list(line.limit_changes.values_list("kind", flat=True)) == ["RAISED", "CUT", "OPENED"]
     assert LimitChange.objects.get(kind="RAISED").by == member("senior_approver")
+
+
+def test_a_restore_is_no_raise_in_disguise(make_line: Make) -> None:
+    line, client = make_line("10000"), desk("credit_officer")
+    client.post(button(line, "cut"), {"to": "4000", "reason": "Returns"})
+    said = words(client.post(button(line, "restore"), {"to": "10000.01", "reason": "Explained"}))
+    assert "never had such a limit" in said
+    client.post(button(line, "restore"), {"to": "10000", "reason": "Explained"})
+    line.refresh_from_db()
+    assert line.base_limit == Decimal("10000.00")
+
+
+def test_a_temporary_limit_takes_two_when_it_is_large(make_line: Make, books: date) -> None:
+    line, client = make_line("10000"), desk("credit_officer")
+    values = {"starts_on": str(books), "ends_on": "2026-03-31", "reason": "Festival"}
+    past = client.post(button(line, "temporary_limit"), values | {"amount": "10", "ends_on": "2026-03-01"})
+    assert "lies before the beginning" in words(past)
+    client.post(button(line, "temporary_limit"), values | {"amount": "2000"})
+    assert line.limit(books) == Decimal("12000.00")
+    client.post(button(line, "temporary_limit"), values | {"amount": "60000"})
+    assert line.limit(books) == Decimal("12000.00")
+    request = ApprovalRequest.objects.get(command="line.temporary_limit")
+    desk("senior_approver").post(button(request, "approve"), {})
+    assert line.limit(books) == Decimal("72000.00")
 
 
 def test_a_repayment_posted_twice_is_booked_once(make_loan: Make, books: object) -> None:
