@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django_fsm import TransitionNotAllowed
@@ -47,6 +47,16 @@ class TooLarge(exceptions.APIException):
 
     def __init__(self) -> None:
         super().__init__(_("The body is too large: send less at a time."))
+
+
+class Unstorable(exceptions.APIException):
+    """A value of the right form that no database can hold, such as a time zone of 21 hours."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_code = "invalid"
+
+    def __init__(self) -> None:
+        super().__init__(_("A value is out of range."))
 
 
 class Busy(exceptions.APIException):
@@ -108,6 +118,7 @@ OWN: dict[type[Exception], type[exceptions.APIException]] = {
     Http404: exceptions.NotFound,
     PermissionDenied: exceptions.PermissionDenied,
     RequestDataTooBig: TooLarge,
+    DataError: Unstorable,
     OperationalError: Busy,
 }
 

@@ -99,6 +99,8 @@ class QuoteSerializer(Checked):
 class CustomerSerializer(serializers.ModelSerializer):
     """The identity number and the phone are never sent back in full."""
 
+    email = serializers.CharField(help_text=_("empty when unknown"))
+
     class Meta:
         model = Customer
         fields = [

@@ -202,7 +202,7 @@ def _moment(value: Any, now: datetime) -> datetime:
         raise _Fault("at", _("The event lies in the future."))
     if at < EARLIEST:
         raise _Fault("at", _("The event lies too far in the past."))
-    return at
+    return at.astimezone(UTC)  # a zone may be further from Greenwich than the database believes
 
 
 def _data(value: Any, at: datetime) -> str:

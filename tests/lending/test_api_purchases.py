@@ -172,6 +172,8 @@ def test_lists_come_in_pages_and_can_be_filtered(shop):
     voided = shop.get("/api/v1/purchases/", {"state": "VOIDED", "customer": "alice"}).json()
     assert [row["order_ref"] for row in voided["results"]] == ["order-0"]
     assert problem(shop.get("/api/v1/purchases/", {"state": "LOST"})) == (400, "invalid", ["state"])
+    afar = {"authorised_at_after": "3151-06-07T06:06:58+21:28"}
+    assert problem(shop.get("/api/v1/purchases/", afar)) == (400, "invalid", [])
 
 
 def test_too_many_requests_are_told_when_to_come_back(shop, settings):

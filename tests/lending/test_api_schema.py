@@ -2,12 +2,13 @@
 
 import pytest
 import schemathesis
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from hypothesis import HealthCheck, given, settings
 
 from config.wsgi import application
+from lending import reference
+from lending.services import close
 from tests.lending import api_support as support
+from tests.lending.conftest import MONDAY
 
 pytestmark = pytest.mark.django_db
 
@@ -45,21 +46,26 @@ def test_the_page_for_people_needs_nothing_from_elsewhere(client):
 
 
 @pytest.fixture
-def described(make_line, make_customer):
-    make_line("5000", customer=make_customer(platform_ref="alice"))
-    # The end of a request would close the connection, and with it the transaction of this test.
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield schemathesis.openapi.from_wsgi("/api/schema/?format=json", application)
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
+def books(transactional_db):
+    """Requests as they are in production: none of them inside a transaction of the test."""
+    reference.install()
+    close.open_books(on=MONDAY)
+    reference.starter_products()
+    return MONDAY
 
 
 @pytest.fixture
-def token(db):
+def described(make_line, make_customer):
+    make_line("5000", customer=make_customer(platform_ref="alice"))
+    return schemathesis.openapi.from_wsgi("/api/schema/?format=json", application)
+
+
+@pytest.fixture
+def token(books):
     return support.platform()._credentials["HTTP_AUTHORIZATION"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_input_breaks_an_address_or_its_description(described, token):
     """Every operation gets made-up requests, good and bad; each answer must be one that was described."""
     operations = [found.ok() for found in described.get_all_operations()]

@@ -56,6 +56,7 @@ def test_a_wrong_event_is_named_and_holds_up_no_other(shop):
         event(14, order_ref="\x00"),
         event(15, customer_ref=["alice"]),
         event(16, kind={"a": 1}),
+        event(17, at="2020-01-01T00:00:00"),
     ]
     answer = post(shop, PATH, batch)
     assert answer.status_code == 200
@@ -76,6 +77,10 @@ def test_what_is_no_list_of_events_is_refused(shop, body):
 def test_a_thousand_at_a_time_and_no_more(shop):
     assert problem(post(shop, PATH, [event(n) for n in range(1001)]))[0] == 400
     assert post(shop, PATH, [event(n) for n in range(1000)]).json()["accepted"] == 1000
+
+
+def test_a_zone_far_from_greenwich_is_a_zone(shop):
+    assert post(shop, PATH, [event(1, at="2025-06-07T06:06:58+21:28")]).json()["accepted"] == 1
 
 
 def test_two_platforms_may_use_the_same_numbers(shop):
