@@ -79,7 +79,7 @@ def company(seed: int, number: int, start: date, end: date) -> Company:
 def figures(seed: int, company: Company, year: int) -> dict[str, str]:
     """What the company files for that year, in the currency's unit: good firms earn more and owe less."""
     rng = stream(seed, "figures", company.number, year)
-    quality = min(1.0, max(0.0, company.quality + rng.gauss(0, 0.12)))
+    quality = min(1.0, max(0.0, company.quality + rng.gauss(0, 0.2)))
     revenue = float(company.revenue) * rng.uniform(0.85, 1.1)
     assets = revenue * rng.uniform(0.6, 1.1)
     debt = assets * min(0.97, max(0.1, 0.92 - 0.55 * quality + rng.gauss(0, 0.06)))

@@ -13,8 +13,8 @@ from lending.services import applications, approvals, desk, offers
 State = Application.State
 ACCEPTS = 0.9
 # An officer sees more than the machine, papers and a voice, and errs all the same.
-OFFICER_ERRS = 0.22
-OFFICER_APPROVES_ABOVE = 0.45
+OFFICER_ERRS = 0.35
+OFFICER_APPROVES_ABOVE = 0.35
 REASONS = ("INCOME_UNPROVEN", "PAPERS_INCOMPLETE", "DEBTS_HIGH", "OFFICER_JUDGEMENT")
 
 

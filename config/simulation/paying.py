@@ -37,7 +37,7 @@ def keeps_promise(seed: int, who: Person | Company, due_on: date, promised_on: d
 
 def wants_credit(seed: int, who: Person | Company, order_ref: str, on: date) -> bool:
     """Whether an order is bought on the line rather than paid at once; the hard-pressed lean on it."""
-    appetite = 0.9 if who.cash_out or who.applies_after is not None else 0.4 + 0.3 * (1 - who.quality)
+    appetite = 0.9 if who.cash_out or who.applies_after is not None else 0.25 + 0.25 * (1 - who.quality)
     if who.in_hard_times(on):
         appetite = min(0.95, appetite * 2)
     return stream(seed, "credit", order_ref).random() < appetite

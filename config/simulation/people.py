@@ -12,8 +12,8 @@ from config.simulation.streams import stream
 CASH_OUT_SHARE = 0.02
 BUST_OUT = 0.6
 STUDENT_SHARE = 0.03
-# Chance of a job loss or illness in a month: small for the best, tenfold for the worst.
-SHOCK_BASE, SHOCK_SLOPE = 0.002, 0.08
+# Chance of a job loss or illness in a month: one in two thousand for the best, a hundred times that for the worst.
+SHOCK_BASE, SHOCK_SLOPE, SHOCK_POWER = 0.0005, 0.09, 3
 NEVER_RECOVERS = 0.45
 MONTH = 30
 
@@ -82,7 +82,7 @@ def person(seed: int, number: int, start: date, end: date) -> Person:
 def hard_times(seed: int, who: object, quality: float, start: date, end: date) -> list[tuple[date, date]]:
     """Months are drawn one by one; a shock lasts some months, or to the end of the story."""
     rng = stream(seed, "shock", who)
-    hazard = SHOCK_BASE + SHOCK_SLOPE * (1 - quality) ** 2.5
+    hazard = SHOCK_BASE + SHOCK_SLOPE * (1 - quality) ** SHOCK_POWER
     found, day = [], start
     while day < end:
         if rng.random() < hazard:

@@ -30,7 +30,7 @@ class Plan:
     months: int
     seed: int
     until: date
-    with_characters: bool = False
+    demo: bool = False
 
     @property
     def start(self) -> date:
@@ -73,10 +73,10 @@ def simulate(plan: Plan, progress: story.Progress, workers: int = 1) -> None:
         plan.companies,
         plan.start,
         plan.until,
-        with_characters=plan.with_characters,
+        with_characters=plan.demo,
     )
     with quiet():
-        story.live(place, staff(), progress, workers)
+        story.live(place, staff(), progress, workers, pilot=plan.demo)
 
 
 def refuse_unless_empty() -> None:

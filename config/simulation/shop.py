@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
 
 from config.simulation.cast import Cast, moment
 from config.simulation.paying import wants_credit
-from config.simulation.shopping import ORDER, RETURN, Act
+from config.simulation.shopping import CANCEL, ORDER, RETURN, Act
 from config.simulation.streams import stream
 from lending.errors import Refused
 from lending.models import CreditLine, Purchase
@@ -37,27 +40,14 @@ class Shop:
         acts = self._acts.get(on, [])
         self._ship(on)
         self._sell([act for act in acts if act.kind == ORDER], on)
+        self._call_off([act for act in acts if act.kind == CANCEL], on)
         self._take_back([act for act in acts if act.kind == RETURN], on)
         if acts:
             self._ingest(acts, on)
         return len(acts)
 
     def _ingest(self, acts: Sequence[Act], on: date) -> None:
-        zone = moment(on, 23).tzinfo
-        rows = [
-            events.EventRow(
-                customer_ref=act.customer,
-                source=SOURCE,
-                external_id=act.ref,
-                kind=act.kind,
-                at=act.moment.replace(tzinfo=zone),
-                order_ref=act.order_ref,
-                amount=act.amount,
-                data=act.data,
-            )
-            for act in acts
-        ]
-        result = events.ingest(rows=rows, at=moment(on, 23, 30), by=None)
+        result = events.ingest(rows=as_rows(acts), at=moment(on, 23, 30), by=None)
         if result.refused:
             raise ValueError(f"the simulated platform told nonsense: {result.refused[0]}")
 
@@ -99,15 +89,17 @@ class Shop:
         self._bought[act.order_ref] = purchase.pk
         self._leaving[on + timedelta(days=1)].append(act.order_ref)
 
+    def _call_off(self, cancels: Sequence[Act], on: date) -> None:
+        """Orders that were bought on credit and called off before they left."""
+        tomorrow = self._leaving[on + timedelta(days=1)]
+        for act in cancels:
+            if act.order_ref in tomorrow:
+                tomorrow.remove(act.order_ref)
+                purchases.void(purchase_id=self._bought[act.order_ref], by=None, at=moment(on, 23))
+
     def _ship(self, on: date) -> None:
-        """What was bought yesterday is captured; one order in fifty was called off in the night."""
-        leaving = []
-        for order_ref in self._leaving.pop(on, []):
-            number = self._bought[order_ref]
-            if stream(self._cast.world.seed, "void", order_ref).random() < 0.02:
-                purchases.void(purchase_id=number, by=None, at=moment(on, 9))
-            else:
-                leaving.append((number, None))
+        """What was bought yesterday leaves the house: it is captured."""
+        leaving = [(self._bought[order_ref], None) for order_ref in self._leaving.pop(on, [])]
         if leaving:
             purchases.capture_many(captures=leaving, by=None, at=moment(on, 10), on=on)
 
@@ -126,3 +118,21 @@ class Shop:
                 at=moment(on, 14),
                 on=on,
             )
+
+
+def as_rows(acts: Sequence[Act]) -> list[events.EventRow]:
+    """The acts as the platform would send them."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    return [
+        events.EventRow(
+            customer_ref=act.customer,
+            source=SOURCE,
+            external_id=act.ref,
+            kind=act.kind,
+            at=act.moment.replace(tzinfo=zone),
+            order_ref=act.order_ref,
+            amount=act.amount,
+            data=act.data,
+        )
+        for act in acts
+    ]

@@ -1,5 +1,6 @@
 """What people do on the platform, day by day: orders, deliveries, returns, disputes, moves."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -9,7 +10,8 @@ from random import Random
 from config.simulation.people import Person
 from config.simulation.streams import poisson, stream
 
-ORDER, DELIVERY, RETURN, DISPUTE, ADDRESS = "ORDER", "DELIVERY", "RETURN", "DISPUTE", "ADDRESS_CHANGE"
+ORDER, DELIVERY, RETURN, CANCEL = "ORDER", "DELIVERY", "RETURN", "CANCEL"
+DISPUTE, ADDRESS = "DISPUTE", "ADDRESS_CHANGE"
 CATEGORIES = {"HOME": 0.3, "FASHION": 0.27, "FOOD": 0.2, "DIGITAL": 0.17, "GIFT_CARD": 0.04, "GOLD": 0.02}
 # What sells again for cash the same day.
 LIQUID = ("DIGITAL", "GIFT_CARD", "GOLD")
@@ -41,7 +43,7 @@ def acts(seed: int, person: Person, start: date, end: date) -> list[Act]:
     for ahead in range((end - start).days + 1):
         day = start + timedelta(days=ahead)
         for _ in range(poisson(rng, habit.rate(day))):
-            found += _order(rng, person, f"{person.ref}-{len(found):05d}", day, habit.basket)
+            found += _order(rng, person, f"{person.ref}-{len(found):05d}", day, habit.basket(day))
     return found + _moves(seed, person, start, end)
 
 
@@ -63,12 +65,14 @@ class _Habit:
     def __init__(self, seed: int, person: Person) -> None:
         rng = stream(seed, "habit", person.number)
         self._seed, self._person = seed, person
-        self._spread = 0.15 + 1.0 * (1 - person.quality) ** 1.5
-        self._daily = rng.lognormvariate(-2.75, 0.45) * (1.6 if person.cash_out else 1.0)
+        self._spread = 0.1 + 1.5 * (1 - person.quality) ** 1.5
+        self._daily = (
+            rng.lognormvariate(-3.1, 0.4) * (0.7 + person.quality) * (1.6 if person.cash_out else 1.0)
+        )
         if person.applies_after is not None:
             self._daily = max(self._daily, 0.15)
         self._months: dict[tuple[int, int], float] = {}
-        self.basket = 0.35 * rng.gauss(0, 1) + 0.25 * (float(person.monthly_income) / 9000 - 1)
+        self._basket = 0.35 * rng.gauss(0, 1) + 0.25 * (float(person.monthly_income) / 9000 - 1)
 
     def rate(self, day: date) -> float:
         """Orders to expect that day."""
@@ -77,6 +81,10 @@ class _Habit:
             return 0.0
         usual = self._daily * self._month(day.year, day.month) * season(day)
         return usual * (0.6 if person.in_hard_times(day) else 1.0)
+
+    def basket(self, day: date) -> float:
+        """How much larger than usual an order is, as a logarithm: who buys more often in a month also buys dearer."""
+        return self._basket + 0.6 * math.log(self._month(day.year, day.month))
 
     def _month(self, year: int, month: int) -> float:
         if (year, month) not in self._months:
@@ -92,6 +100,9 @@ def _order(rng: Random, person: Person, ref: str, day: date, basket: float) -> l
     )
     told = {"category": category, "risky": category in LIQUID}
     order = Act(f"{ref}-o", ORDER, person.ref, moment(rng, day), ref, amount, told)
+    if rng.random() < 0.01 + 0.15 * (1 - person.quality) ** 2:
+        thinks_again = datetime.combine(day, time(23, rng.randint(0, 29)))
+        return [order, Act(f"{ref}-x", CANCEL, person.ref, thinks_again, ref, amount)]
     late = rng.random() < 0.07
     arrives = day + timedelta(days=rng.randint(6, 11) if late else rng.randint(1, 4))
     delivery = Act(f"{ref}-d", DELIVERY, person.ref, moment(rng, arrives), ref, None, {"late": late})
@@ -101,7 +112,7 @@ def _order(rng: Random, person: Person, ref: str, day: date, basket: float) -> l
         share = Decimal(1) if rng.random() < 0.75 else Decimal(rng.randint(2, 8)) / 10
         worth = (amount * share).quantize(Decimal("0.01"))
         found.append(Act(f"{ref}-r", RETURN, person.ref, moment(rng, back), ref, worth))
-    elif rng.random() < (0.45 if late else 0.02) * (1.4 - person.quality):
+    elif rng.random() < (0.7 if late else 0.05) * (1.1 - person.quality):
         complains = arrives + timedelta(days=rng.randint(0, 5))
         found.append(Act(f"{ref}-c", DISPUTE, person.ref, moment(rng, complains), ref, None, {"late": late}))
     return found
@@ -115,13 +126,13 @@ def _category(rng: Random, person: Person) -> str:
 
 def _return_chance(person: Person, category: str) -> float:
     usual = 0.10 if category == "FASHION" else 0.03
-    return min(0.7, usual + 0.22 * (1 - person.quality) ** 2 + (0.28 if person.cash_out else 0.0))
+    return min(0.7, usual + 0.4 * (1 - person.quality) ** 2 + (0.28 if person.cash_out else 0.0))
 
 
 def _moves(seed: int, person: Person, start: date, end: date) -> list[Act]:
     """New delivery addresses: once in two years for the settled, far more often for the restless."""
     rng = stream(seed, "moves", person.number)
-    yearly = 0.4 + 2.0 * (1 - person.quality) ** 2 + (4.0 if person.cash_out else 0.0)
+    yearly = 0.3 + 4.0 * (1 - person.quality) ** 2 + (4.0 if person.cash_out else 0.0)
     found, day = [], start + timedelta(days=int(rng.expovariate(yearly / 365)))
     while day <= end:
         found.append(Act(f"{person.ref}-a{len(found) + 1:03d}", ADDRESS, person.ref, moment(rng, day)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
+from config.simulation import pilot as scorecards
 from config.simulation.cast import Cast, moment
 from config.simulation.crew import Crew
 from config.simulation.desk import Desk
@@ -23,13 +24,18 @@ Progress = Callable[[str, int, int], None]
 LEFT_TO_DO = timedelta(days=2)
 
 
-def live(world: World, staff: Mapping[str, User], progress: Progress, workers: int = 1) -> None:
+def live(
+    world: World, staff: Mapping[str, User], progress: Progress, workers: int = 1, *, pilot: bool = False
+) -> None:
     """Open the books on the first day of the world and close every day up to the last one, which stays open.
 
     The customers are shared out among `workers` processes; what happens does not depend on how many there are.
+    With `pilot` the house begins with scorecards, else it must learn them first.
     """
     close.open_books(on=world.start)
     starter_products()
+    if pilot:
+        scorecards.install(staff, world.start)
     learning = Learning(world, staff)
     quarters = [Quarter(world.part(number, workers), staff) for number in range(workers)]
     with Crew(quarters) as crew:

@@ -16,7 +16,7 @@ Someone = Person | Company
 # The platform knew its customers for a while before it began to lend.
 HISTORY = timedelta(days=120)
 # Of all people, those who ever ask for credit; nearly all companies do.
-APPLY = {"P": 0.6, "C": 0.9}
+APPLY = {"P": 0.65, "C": 0.9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +86,13 @@ class World:
             asks = Decimal(round(float(who.revenue) * rng.uniform(0.03, 0.1), -4))
             tenor = {"working-capital": 12, "supplier-advance": 3}.get(who.product)
             asks = min(max(asks, Decimal(50_000)), Decimal(1_000_000))
-            return Wish(who, day, who.product, asks, tenor, self._accounts(who, day))
+            return Wish(who, day, who.product, asks, tenor, self.accounts(who, day))
         if rng.random() < 0.06:
             return Wish(who, day, "cash-loan", Decimal(rng.randint(2, 30) * 1000), rng.choice((3, 6, 12)))
         asks = Decimal(round(float(who.monthly_income) * rng.uniform(0.8, 2.5), -2))
         return Wish(who, day, "pay-later", min(max(asks, Decimal(1000)), Decimal(50_000)), None)
 
-    def _accounts(self, who: Company, day: date) -> dict:
+    def accounts(self, who: Company, day: date) -> dict:
         """The two last years that a company hands in with its application; last year's are not ready before May."""
         newest = day.year - 1 if day.month >= 5 else day.year - 2
         years = (newest - 1, newest)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "DEMO_PASSWORD must be set: outside DEBUG the people of the demo have no password."
             )
-        plan = run.Plan(**PLAN, until=clock.wall_date(), with_characters=True)
+        plan = run.Plan(**PLAN, until=clock.wall_date(), demo=True)
         try:
             run.simulate(plan, run.Bar(self.stderr), os.cpu_count() or 1)
         except run.Refusal as refusal:
