@@ -1,3 +1,4 @@
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -5,6 +6,11 @@ from config.local import browser
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says how busy the machine is, not whether the code is right.
+    hypothesis.settings.register_profile(
+        "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("house")
     # Slow on purpose in production; a test has nobody to protect.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
