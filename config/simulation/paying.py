@@ -21,7 +21,7 @@ def pays_on(seed: int, who: Person | Company, due_on: date) -> date | None:
     rng = stream(seed, "due", who.ref, due_on.toordinal())
     for start, end in who.hard_times:
         if start <= due_on + timedelta(days=5) and due_on < end:
-            if rng.random() < MANAGES:
+            if who.applies_after is None and rng.random() < MANAGES:
                 return due_on + timedelta(days=rng.randint(5, 28))
             return end + timedelta(days=rng.randint(1, CATCHES_UP))
     if rng.random() < 0.008 + 0.11 * (1 - who.quality) ** 1.5:

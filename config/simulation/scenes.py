@@ -9,8 +9,9 @@ from rest_framework.authtoken.models import Token
 
 from config.simulation.cast import moment
 from config.simulation.objections import WORDS
-from dunning.models import Case, Dispute, Promise
-from dunning.models.contact import Outcome
+from dunning.engine.gate import COLLECTION
+from dunning.models import Case, Contact, Dispute, Promise
+from dunning.models.contact import Channel, Outcome
 from dunning.services import contacts, disputes, promises
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Collateral, CreditLine, Customer, Loan, User
@@ -23,7 +24,7 @@ Staff = Mapping[str, User]
 
 def play(staff: Staff, on: date) -> None:
     """Every scene whose list is empty; one that chance makes impossible is left out."""
-    for scene in (refer, object_to_a_cut, promise, dispute, ask_for_two, pledge):
+    for scene in (refer, object_to_a_cut, promise, dispute, call, ask_for_two, pledge):
         try:
             scene(staff, on)
         except Refused:
@@ -99,13 +100,30 @@ def dispute(staff: Staff, on: date) -> None:
     )
 
 
+def call(staff: Staff, on: date) -> None:
+    """Somebody asked to be called back today."""
+    if Contact.objects.filter(state=Contact.State.PLANNED, channel=Channel.CALL).exists():
+        return
+    case = _quiet_cases()[0]
+    wish = contacts.Wish(
+        customer=case.customer,
+        case=case,
+        channel=Channel.CALL,
+        purpose=COLLECTION,
+        step="call-back",
+        due_on=case.oldest_due_on,
+        amount=case.overdue,
+    )
+    contacts.plan([wish], on=on, at=moment(on, 9))
+
+
 def _quiet_cases():  # type: ignore[no-untyped-def]
     """Cases out of court without a promise, the best hope first."""
     out_of_court = [Case.State.REMINDING, Case.State.CALLING, Case.State.DEMANDING]
     cases = Case.objects.filter(state__in=out_of_court, promises=None)
     if not cases.exists():
         raise Refused("no_case", "nobody is in arrears")
-    return cases.order_by("-expected", "pk")
+    return cases.select_related("customer").order_by("-expected", "pk")
 
 
 def ask_for_two(staff: Staff, on: date) -> None:
