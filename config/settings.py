@@ -112,8 +112,11 @@ DATABASES = {
         DATABASE_URL, conn_max_age=DATABASE_CONN_MAX_AGE, conn_health_checks=True
     )
 }
-# Behind a pooler in transaction mode (PgBouncer), a cursor of the server does not outlive its transaction.
-DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = env.flag("DATABASE_POOLER")
+# Behind a pooler in transaction mode (PgBouncer), neither a cursor of the server nor a prepared statement outlives
+# its transaction. Without one, lending.bulk has what it sends often planned once per connection.
+POOLER = env.flag("DATABASE_POOLER")
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = POOLER
+DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = None if POOLER else 5
 DATABASES["default"]["TEST"] = {"NAME": env.text("TEST_DATABASE_NAME", "test_opentab")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,8 +1,110 @@
-"""Writing many rows at once, in one statement however many they are."""
+"""Many rows in few statements and few waits, for the paths that money takes.
 
-from collections.abc import Sequence
+Each statement has one text per model, whatever the number of rows: values go in as arrays. So the server plans it
+once per connection, and the ORM need not write it anew each time. Within `together` several statements travel at
+once instead of one by one. What is read and written is the same as through the ORM: whole rows, typed fields, its
+errors.
+"""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import psycopg
 from django.db import connection, models
+from django.db.models.base import ModelState
+
+M = TypeVar("M", bound=models.Model)
+if TYPE_CHECKING:
+    Field = models.Field[Any, Any]
+else:
+    Field = models.Field
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Statements of this module inside it are sent without waiting for each other; an error shows at its end."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def _execute(sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
+    """On a cursor that lets the server bind the values: Django's own writes them into the text."""
+    connection.validate_no_broken_transaction()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        return psycopg.Cursor(connection.connection).execute(sql, parameters)
+
+
+class Select(Generic[M]):
+    """Whole rows of one model by a condition that is fixed: what follows WHERE, values as %s."""
+
+    def __init__(self, model: type[M], condition: str) -> None:
+        self._model, self._condition = model, condition
+
+    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
+        """Send it; `rows` takes what came."""
+        return _execute(_select(self._model, self._condition), parameters)
+
+    def rows(self, cursor: psycopg.Cursor[Any]) -> list[M]:
+        names, converters = _reader(self._model)
+        found = []
+        for values in cursor.fetchall():
+            row = dict(zip(names, values, strict=True))
+            for name, convert in converters:
+                row[name] = convert(row[name])
+            found.append(_saved(self._model, row))
+        return found
+
+    def __call__(self, *parameters: Any) -> list[M]:
+        return self.rows(self.start(*parameters))
+
+
+def _saved(model: type[M], values: dict[str, Any]) -> M:
+    """The row as an object, as `Model.from_db` makes it, without a signal and a setter for each field: for models
+    that have many rows, that is most of the price of reading them."""
+    row = model.__new__(model)
+    state = ModelState()
+    state.adding, state.db = False, connection.alias
+    row.__dict__ = values
+    row._state = state
+    return row
+
+
+class Ids:
+    """New primary keys of a model, so that rows which name each other can be written together."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self._table = model._meta.db_table
+
+    def start(self, count: int) -> psycopg.Cursor[Any]:
+        sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+        return _execute(sql, [self._table, count])
+
+    def rows(self, cursor: psycopg.Cursor[Any]) -> list[int]:
+        return [row[0] for row in cursor.fetchall()]
+
+    def __call__(self, count: int) -> list[int]:
+        return self.rows(self.start(count))
+
+
+def read(*asked: tuple[Select[Any] | Ids, Sequence[Any]]) -> list[list[Any]]:
+    """What several of these bring, in one round trip; each sees what was committed when its turn came."""
+    with together():
+        cursors = [what.start(*parameters) for what, parameters in asked]
+        return [what.rows(cursor) for (what, _), cursor in zip(asked, cursors, strict=True)]
+
+
+def insert_many(rows: Sequence[models.Model]) -> None:
+    """Insert rows of one model; those without a primary key are not told the one that they get."""
+    if not rows:
+        return
+    model = type(rows[0])
+    with_key = rows[0].pk is not None
+    columns = _columns(model, with_key)
+    _execute(_insert(model, with_key), [_array(column, rows, pre_save=True) for column in columns])
 
 
 def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
@@ -13,22 +115,92 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """
     if not rows:
         return
-    meta = rows[0]._meta
-    key = meta.pk
-    assert key is not None
-    columns = [field for name in names if isinstance(field := meta.get_field(name), models.Field)]
-    quote = connection.ops.quote_name
-    arrays = [[row.pk for row in rows]]
-    for column in columns:
-        arrays.append([column.get_db_prep_save(getattr(row, column.attname), connection) for row in rows])
-    types = [key.rel_db_type(connection), *(column.db_type(connection) for column in columns)]
-    # Every name is a column of the model, quoted; every value goes in as a parameter.
-    sql = "UPDATE {table} AS t SET {sets} FROM unnest({values}) AS v(pk, {names}) WHERE t.{pk} = v.pk".format(  # noqa: S608
-        table=quote(meta.db_table),
-        sets=", ".join(f"{quote(c.column)} = v.{quote(c.column)}" for c in columns if c.column),
-        values=", ".join(f"%s::{kind}[]" for kind in types),
-        names=", ".join(quote(c.column) for c in columns if c.column),
-        pk=quote(key.column or key.name),
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, arrays)
+    model = type(rows[0])
+    columns = [_field(model, name) for name in names]
+    arrays = [[row.pk for row in rows], *(_array(column, rows) for column in columns)]
+    _execute(_update(model, tuple(names)), arrays)
+
+
+def _array(column: Field, rows: Sequence[models.Model], *, pre_save: bool = False) -> list[Any]:
+    prepare, name = column.get_db_prep_save, column.attname
+    if pre_save and column.pre_save.__func__ is not models.Field.pre_save:  # type: ignore[attr-defined]
+        return [prepare(column.pre_save(row, add=True), connection) for row in rows]
+    if _goes_as_it_is(column):
+        return [getattr(row, name) for row in rows]
+    return [prepare(getattr(row, name), connection) for row in rows]
+
+
+# Their values are what the driver takes; asking each field again for each row costs more than the statement.
+AS_IT_IS = (models.CharField, models.IntegerField, models.DateField, models.DecimalField, models.BooleanField)
+
+
+@cache
+def _goes_as_it_is(column: Field) -> bool:
+    kind = column.target_field if isinstance(column, models.ForeignKey) else column
+    return type(kind).__module__.startswith("django.") and isinstance(kind, AS_IT_IS)
+
+
+@cache
+def _field(model: type[models.Model], name: str) -> Field:
+    field = model._meta.get_field(name)
+    assert isinstance(field, models.Field)
+    return field
+
+
+@cache
+def _columns(model: type[models.Model], with_key: bool) -> list[Field]:
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if not field.generated and (with_key or not field.primary_key)
+    ]
+
+
+@cache
+def _reader(model: type[models.Model]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The names of all columns, and what turns a value of the driver into one of the field."""
+    fields = model._meta.concrete_fields
+    converters = []
+    for field in fields:
+        column = field.get_col(model._meta.db_table)
+        for convert in field.get_db_converters(connection):
+            converters.append((field.attname, lambda value, c=convert, e=column: c(value, e, connection)))
+    return [field.attname for field in fields], converters
+
+
+# In the texts every name is a table or column of a model, quoted; every value is a parameter.
+
+
+@cache
+def _select(model: type[models.Model], condition: str) -> str:
+    names = ", ".join(_quoted(field) for field in model._meta.concrete_fields)
+    return f"SELECT {names} FROM {_table(model)} WHERE {condition}"  # noqa: S608
+
+
+@cache
+def _insert(model: type[models.Model], with_key: bool) -> str:
+    columns = _columns(model, with_key)
+    names = ", ".join(map(_quoted, columns))
+    return f"INSERT INTO {_table(model)} ({names}) SELECT * FROM unnest({_arrays(columns)})"  # noqa: S608
+
+
+@cache
+def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
+    columns = [_field(model, name) for name in names]
+    key = model._meta.pk
+    sets = ", ".join(f"{_quoted(c)} = v.{_quoted(c)}" for c in columns)
+    values = f"unnest({_arrays([key, *columns])}) AS v(pk, {', '.join(map(_quoted, columns))})"
+    return f"UPDATE {_table(model)} AS t SET {sets} FROM {values} WHERE t.{_quoted(key)} = v.pk"  # noqa: S608
+
+
+def _arrays(columns: Sequence[Field]) -> str:
+    kinds = [c.rel_db_type(connection) if c.primary_key else c.db_type(connection) for c in columns]
+    return ", ".join(f"%s::{kind}[]" for kind in kinds)
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _quoted(field: Field) -> str:
+    return connection.ops.quote_name(str(field.column))

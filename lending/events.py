@@ -8,6 +8,7 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
+from lending import bulk
 from lending.models import Customer, Event, User
 
 
@@ -24,7 +25,7 @@ def record(kind: str, subject: models.Model, /, *, by: User | None, at: datetime
 
 def record_many(rows: Sequence[Event]) -> None:
     """Write many built events in one statement."""
-    Event.objects.bulk_create(rows)
+    bulk.insert_many(rows)
 
 
 def build(kind: str, subject: models.Model, /, *, by: User | None, at: datetime, **data: Any) -> Event:

@@ -8,7 +8,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from lending.models import Application, CreditLine, Customer, Industry, Purchase
+from lending.models import (
+    Application,
+    CreditLine,
+    Customer,
+    Industry,
+    Instalment,
+    Loan,
+    Purchase,
+    Transaction,
+)
 
 # The platform's names for customers and orders: also parts of addresses, hence no slash.
 REFERENCE = r"[A-Za-z0-9._:-]{1,64}"
@@ -203,3 +212,57 @@ class PlanSerializer(serializers.Serializer):
         max_digits=None, decimal_places=None, help_text=_("all-in, compounded, yearly fraction")
     )
     rows = PlanRowSerializer(many=True)
+
+
+class InstalmentSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Instalment
+        fields = [
+            *("number", "due_on", "principal", "interest", "fee", "penalty"),
+            *("total", "paid", "outstanding", "paid_on"),
+        ]
+        read_only_fields = fields
+
+    paid = serializers.DecimalField(max_digits=18, decimal_places=2, read_only=True)
+
+
+class LoanSerializer(serializers.ModelSerializer):
+    customer = serializers.CharField(source="customer.platform_ref")
+    product = serializers.CharField(source="product.code")
+    number = serializers.CharField(source="__str__", help_text=_("as the customer sees it"))
+
+    class Meta:
+        model = Loan
+        fields = [
+            *("id", "number", "customer", "product", "state", "currency", "principal_amount", "annual_cost"),
+            *("disbursed_on", "matures_on", "settled_on", "oldest_due_on"),
+            *("principal", "interest", "fee", "penalty", "credit"),
+        ]
+        read_only_fields = fields
+
+
+class LoanWithInstalmentsSerializer(LoanSerializer):
+    instalments = InstalmentSerializer(many=True)
+
+    class Meta(LoanSerializer.Meta):
+        fields = [*LoanSerializer.Meta.fields, "instalments"]
+        read_only_fields = fields
+
+
+class RepaySerializer(Checked):
+    amount = Amount(help_text=_("more than is owed becomes a credit balance"))
+    currency = serializers.CharField(max_length=3, required=False, help_text=_("the loan's own"))
+    value_on = serializers.DateField(required=False, help_text=_("when the money came in; today unless said"))
+    channel = serializers.CharField(max_length=20, required=False)
+
+
+class TransactionSerializer(serializers.ModelSerializer):
+    """A posting and how its amount was spread."""
+
+    class Meta:
+        model = Transaction
+        fields = [
+            *("id", "loan", "type", "amount", "value_on", "booked_on", "channel"),
+            *("principal", "interest", "fee", "penalty", "credit"),
+        ]
+        read_only_fields = fields

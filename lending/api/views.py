@@ -14,8 +14,8 @@ from rest_framework.viewsets import GenericViewSet
 from lending import clock
 from lending.api import serializers
 from lending.api.once import PARAMETER, answer_once, key_of
-from lending.models import Application, CreditLine, Customer, Purchase
-from lending.services import customers, purchases
+from lending.models import Application, CreditLine, Customer, Loan, Purchase
+from lending.services import customers, loans, purchases
 
 Read = (mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet)
 AMOUNT = OpenApiParameter("amount", {"type": "string", "example": "129.90"}, required=True)
@@ -94,6 +94,49 @@ class Lines(*Read):
         serializer.is_valid(raise_exception=True)
         plans = purchases.plans(self.get_object(), serializer.validated_data["amount"], clock.today())
         return Response(serializers.PlanSerializer(plans, many=True).data)
+
+
+class LoanFilter(filters.FilterSet):
+    customer = filters.CharFilter("customer__platform_ref")
+    product = filters.CharFilter("product__code")
+    disbursed_on = filters.DateFromToRangeFilter()
+
+    class Meta:
+        model = Loan
+        fields = ["state"]
+
+
+class Loans(*Read):
+    """What is owed; one loan shows its instalments too."""
+
+    queryset = Loan.objects.select_related("customer", "product")
+    filterset_class = LoanFilter
+    lookup_value_regex = "[0-9]{1,18}"
+
+    def get_serializer_class(self) -> type[serializers.LoanSerializer]:
+        one = self.action == "retrieve"
+        return serializers.LoanWithInstalmentsSerializer if one else serializers.LoanSerializer
+
+    @extend_schema(
+        request=serializers.RepaySerializer,
+        responses={201: serializers.TransactionSerializer},
+        parameters=[PARAMETER],
+    )
+    @action(detail=True, methods=["post"])
+    def repayments(self, request: Request, pk: str) -> Response:
+        """Money that came in for this loan."""
+        key_of(request)
+        asked = serializers.RepaySerializer.of(request)
+
+        def work(key: str) -> Any:
+            # The service locks the loan and reads it: here it is enough that it exists.
+            loan_id = get_object_or_404(Loan.objects.values_list("pk"), pk=pk)[0]
+            posted = loans.repay(
+                loan_id=loan_id, **asked, key=key, by=request.user, at=clock.now(), on=clock.today()
+            )
+            return serializers.TransactionSerializer(posted).data
+
+        return answer_once(request, work, status=status.HTTP_201_CREATED)
 
 
 class PurchaseFilter(filters.FilterSet):

@@ -1,11 +1,14 @@
 """The books: balanced entries, appended and never changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from lending import bulk
 from lending.models import JournalEntry, JournalLine
+
+ENTRY_IDS = bulk.Ids(JournalEntry)
 
 BANK = "1002"
 INTEREST_RECEIVABLE = "1132"
@@ -32,35 +35,46 @@ class Booking:
     booked_on: date
     value_on: date
     lines: Sequence[tuple[str, Decimal]]
+    entry_id: int = 0  # zero until it has one
     transaction_id: int | None = None
     loan_id: int | None = None
     product_id: int | None = None
-    entry: JournalEntry = field(init=False)
 
 
 def post(bookings: Sequence[Booking]) -> None:
     """Append the entries in two statements; raises ValueError for one that does not balance.
 
-    An entry without a line that moves anything is left out: nothing happened to the books.
+    An entry without a line that moves anything is left out: nothing happened to the books. Those that have no
+    number yet are given one.
     """
     moving = [booking for booking in bookings if any(amount for _, amount in booking.lines)]
     for booking in moving:
         if sum(amount for _, amount in booking.lines):
             raise ValueError(f"{booking.key} does not balance: {booking.lines}")
-        booking.entry = JournalEntry(
-            key=booking.key,
-            memo=booking.memo,
-            booked_on=booking.booked_on,
-            value_on=booking.value_on,
-            transaction_id=booking.transaction_id,
-            product_id=booking.product_id,
+    nameless = [booking for booking in moving if not booking.entry_id]
+    for booking, entry_id in zip(nameless, ENTRY_IDS(len(nameless)) if nameless else (), strict=True):
+        booking.entry_id = entry_id
+    with bulk.together():
+        bulk.insert_many([_entry(booking) for booking in moving])
+        bulk.insert_many(
+            [
+                JournalLine(
+                    entry_id=booking.entry_id, account_id=account, amount=amount, loan_id=booking.loan_id
+                )
+                for booking in moving
+                for account, amount in booking.lines
+                if amount
+            ]
         )
-    JournalEntry.objects.bulk_create([booking.entry for booking in moving])
-    JournalLine.objects.bulk_create(
-        [
-            JournalLine(entry=booking.entry, account_id=account, amount=amount, loan_id=booking.loan_id)
-            for booking in moving
-            for account, amount in booking.lines
-            if amount
-        ]
+
+
+def _entry(booking: Booking) -> JournalEntry:
+    return JournalEntry(
+        id=booking.entry_id,
+        key=booking.key,
+        memo=booking.memo,
+        booked_on=booking.booked_on,
+        value_on=booking.value_on,
+        transaction_id=booking.transaction_id,
+        product_id=booking.product_id,
     )

@@ -43,10 +43,16 @@ def repay(
     on: date,
     value_on: date | None = None,
     channel: str = "",
+    currency: str = "",
 ) -> Transaction:
-    """A payment on one loan; more than is owed becomes its credit balance."""
+    """A payment on one loan; more than is owed becomes its credit balance.
+
+    Refused in another currency than the loan's, where one is named.
+    """
     checks.amount(amount)
-    posting = Posting(loan_id, Type.REPAYMENT, amount, key, value_on or on, channel=channel)
+    posting = Posting(
+        loan_id, Type.REPAYMENT, amount, key, value_on or on, channel=channel, currency=currency
+    )
     return post_many([posting], by=by, at=at, on=on)[0]
 
 

@@ -6,22 +6,19 @@ the difference between the old and the new position as one balanced entry dated 
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
-from lending import engine, events
-from lending.bulk import update_many
+from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, Instalment, Loan, Transaction, User
+from lending.models import CreditLine, Instalment, JournalEntry, Loan, Transaction, User
 from lending.services import ledger
 
 Type = Transaction.Type
@@ -52,6 +49,17 @@ ACCOUNTS = {
     "penalty_earned": (ledger.PENALTY_INCOME, -1),
 }
 
+# What is read for a posting, in one round trip. Lines are locked before loans, each by id, as everywhere.
+LINES = bulk.Select(
+    CreditLine,
+    "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE",
+)
+LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number")
+HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
+POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
+IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
+
 
 @dataclass(frozen=True, slots=True)
 class Posting:
@@ -67,6 +75,7 @@ class Posting:
     channel: str = ""
     note: str = ""
     payment_key: str = ""
+    currency: str = ""  # the loan's own unless named
 
     def same_as(self, posted: Transaction) -> bool:
         mine = (self.loan_id, self.type, self.amount, self.value_on, self.kind, self.reverses_id)
@@ -85,12 +94,23 @@ class _Account:
     """A loan being posted to: its row, its instalments, and its history so far."""
 
     loan: Loan
-    instalments: dict[int, Instalment]
-    history: list[Transaction]
     terms: engine.Terms
     principal_before: Decimal
+    instalments: dict[int, Instalment] = field(default_factory=dict)
+    history: list[Transaction] = field(default_factory=list)
     changed: dict[int, Instalment] = field(default_factory=dict)
     surplus: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What one batch works on: everything locked, and keys for the rows that it will write."""
+
+    accounts: dict[int, _Account]
+    lines: dict[int, CreditLine]
+    known: dict[str, Transaction]
+    ids: list[int]
+    entry_ids: list[int]
 
 
 @transaction.atomic
@@ -99,48 +119,47 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 
     Raises `Refused` when a key was used for something else or the loan cannot take the transaction.
     """
-    accounts = _lock({posting.loan_id for posting in postings})
-    known = {row.key: row for row in Transaction.objects.filter(key__in=[p.key for p in postings])}
+    read = _read(postings)
+    accounts, known = read.accounts, read.known
     result, new, bookings = [], [], []
-    for posting in postings:
+    for posting, id_, entry_id in zip(postings, read.ids, read.entry_ids, strict=True):
         posted = known.get(posting.key)
         if posted is None:
-            posted = _draft(posting, by=by, at=at, on=on)
-            bookings.append(_fold(accounts[posting.loan_id], posted, on))
+            _check_currency(posting, accounts[posting.loan_id].loan)
+            posted = _draft(posting, id_, by=by, at=at, on=on)
+            bookings.append(_fold(accounts[posting.loan_id], posted, on, entry_id))
             known[posting.key] = posted
             new.append(posted)
         elif not posting.same_as(posted):
             raise Refused("key_reused", _("This key was used for another transaction."), field="key")
         result.append(posted)
-    _write(accounts.values(), new, bookings, by=by, at=at)
+    _write(read, new, bookings, by=by, at=at)
     return result
 
 
-def _lock(loan_ids: Iterable[int]) -> dict[int, _Account]:
-    ids = sorted(loan_ids)
-    line_ids = Loan.objects.filter(pk__in=ids, line__isnull=False).values("line_id")
-    list(CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update().values_list("pk"))
-    loans = list(Loan.objects.filter(pk__in=ids).order_by("pk").select_for_update())
-    instalments: dict[int, dict[int, Instalment]] = defaultdict(dict)
-    history: dict[int, list[Transaction]] = defaultdict(list)
-    for row in Instalment.objects.filter(loan_id__in=ids).order_by("number"):
-        instalments[row.loan_id][row.number] = row
-    for posted in Transaction.objects.filter(loan_id__in=ids).order_by("pk"):
-        history[posted.loan_id].append(posted)
-    return {
-        loan.pk: _Account(
-            loan=loan,
-            instalments=instalments[loan.pk],
-            history=history[loan.pk],
-            terms=engine.Terms.from_json(loan.terms),
-            principal_before=loan.principal,
-        )
-        for loan in loans
-    }
+def _read(postings: Sequence[Posting]) -> "_Read":
+    """Lock the loans and read all that is theirs, and what the keys have posted before."""
+    ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
+    lines, loans, instalments, history, known, new, entries = bulk.read(
+        (LINES, [ids]),
+        (LOANS, [ids]),
+        (INSTALMENTS, [ids]),
+        (HISTORY, [ids]),
+        (POSTED, [keys]),
+        (IDS, [len(postings)]),
+        (ENTRY_IDS, [len(postings)]),
+    )
+    accounts = {loan.pk: _Account(loan, engine.Terms.from_json(loan.terms), loan.principal) for loan in loans}
+    for row in instalments:
+        accounts[row.loan_id].instalments[row.number] = row
+    for posted in history:
+        accounts[posted.loan_id].history.append(posted)
+    return _Read(accounts, {line.pk: line for line in lines}, {row.key: row for row in known}, new, entries)
 
 
-def _draft(posting: Posting, *, by: User | None, at: datetime, on: date) -> Transaction:
+def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: date) -> Transaction:
     return Transaction(
+        id=id_,
         loan_id=posting.loan_id,
         type=posting.type,
         kind=posting.kind,
@@ -173,7 +192,7 @@ def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
     ]
 
 
-def _fold(account: _Account, posted: Transaction, on: date) -> ledger.Booking:
+def _fold(account: _Account, posted: Transaction, on: date, entry_id: int) -> ledger.Booking:
     """Fold the loan with the new transaction into its rows; returns the difference to book."""
     _check(account.loan, posted, on)
     history = [*account.history, posted]
@@ -195,6 +214,8 @@ def _fold(account: _Account, posted: Transaction, on: date) -> ledger.Booking:
         booked_on=on,
         value_on=posted.value_on,
         lines=lines,
+        entry_id=entry_id,
+        transaction_id=posted.pk,
         loan_id=account.loan.pk,
         product_id=account.loan.product_id,
     )
@@ -212,6 +233,11 @@ def _check(loan: Loan, posted: Transaction, on: date) -> None:
     }
     if closed and posted.type not in allowed.get(loan.state, ()):
         raise Refused("loan_closed", _("The loan is closed: it takes no such transaction."))
+
+
+def _check_currency(posting: Posting, loan: Loan) -> None:
+    if posting.currency not in ("", loan.currency):
+        raise Refused("currency", _("The loan is in another currency."), field="currency")
 
 
 def _difference(loan: Loan, position: engine.Position) -> list[tuple[str, Decimal]]:
@@ -281,26 +307,24 @@ def _move_state(loan: Loan, state: engine.LoanState, on: date) -> None:
 
 
 def _write(
-    accounts: Iterable[_Account],
-    posted: list[Transaction],
-    bookings: list[ledger.Booking],
-    *,
-    by: User | None,
-    at: datetime,
+    read: _Read, posted: list[Transaction], bookings: list[ledger.Booking], *, by: User | None, at: datetime
 ) -> None:
-    accounts = list(accounts)
-    Transaction.objects.bulk_create(posted)
-    for row, booking in zip(posted, bookings, strict=True):
-        booking.transaction_id = row.pk
-    ledger.post(bookings)
-    _write_instalments(accounts)
+    """All that changed, in one round trip."""
+    if not posted:
+        return
+    accounts = list(read.accounts.values())
     loans = [account.loan for account in accounts]
-    update_many(loans, [*ACCOUNTS, "oldest_due_on", "state", "settled_on"])
-    _move_lines(accounts)
-    by_id = {loan.pk: loan for loan in loans}
-    events.record_many(
-        [_event(row, by_id[row.loan_id], by, at) for row in posted],
-    )
+    new, gone = _sorted_out(accounts)
+    if gone:
+        Instalment.objects.filter(pk__in=gone).delete()
+    with bulk.together():
+        bulk.insert_many(posted)
+        ledger.post(bookings)
+        bulk.insert_many(new)
+        bulk.update_many([row for a in accounts for row in a.changed.values() if row.pk], Instalment.AMOUNTS)
+        bulk.update_many(loans, [*ACCOUNTS, "oldest_due_on", "state", "settled_on"])
+        bulk.update_many(_moved_lines(read), ["used"])
+        events.record_many([_event(row, read.accounts[row.loan_id].loan, by, at) for row in posted])
 
 
 def _event(row: Transaction, loan: Loan, by: User | None, at: datetime) -> Any:
@@ -316,27 +340,19 @@ def _event(row: Transaction, loan: Loan, by: User | None, at: datetime) -> Any:
     )
 
 
-def _write_instalments(accounts: list[_Account]) -> None:
-    changed = [row for account in accounts for row in account.changed.values()]
-    gone = [
-        account.instalments[number].pk
-        for account in accounts
-        for number in account.surplus
-        if account.instalments[number].pk
-    ]
-    if gone:
-        Instalment.objects.filter(pk__in=gone).delete()
-    known = [row for row in changed if row.pk]
-    Instalment.objects.bulk_create([row for row in changed if row.pk is None])
-    update_many(known, Instalment.AMOUNTS)
+def _sorted_out(accounts: list[_Account]) -> tuple[list[Instalment], list[int]]:
+    """The instalments that the loans have now and had not, and the keys of those that they had and have not."""
+    new = [row for account in accounts for row in account.changed.values() if row.pk is None]
+    surplus = [account.instalments[number].pk for account in accounts for number in account.surplus]
+    return new, [pk for pk in surplus if pk]
 
 
-def _move_lines(accounts: list[_Account]) -> None:
+def _moved_lines(read: _Read) -> list[CreditLine]:
     """What the principal of a loan moves, the use of its line moves."""
-    moved: dict[int, Decimal] = defaultdict(lambda: ZERO)
-    for account in accounts:
-        if account.loan.line_id:
-            moved[account.loan.line_id] += account.loan.principal - account.principal_before
-    for line_id, amount in moved.items():
-        if amount:
-            CreditLine.objects.filter(pk=line_id).update(used=F("used") + amount)
+    moved: dict[int, CreditLine] = {}
+    for account in read.accounts.values():
+        amount = account.loan.principal - account.principal_before
+        if account.loan.line_id and amount:
+            line = moved[account.loan.line_id] = read.lines[account.loan.line_id]
+            line.used += amount
+    return list(moved.values())
