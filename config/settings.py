@@ -301,6 +301,9 @@ PGTRIGGER_INSTALL_ON_MIGRATE = env.flag("PGTRIGGER_INSTALL_ON_MIGRATE")
 
 LOGGING = logs.configure(for_people=env.flag("LOG_FOR_PEOPLE", DEBUG), level=env.text("LOG_LEVEL", "INFO"))
 
+# Whoever reads /metrics sends this as a bearer token; without it there is no such page.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+
 # --- what lending asks of those above it, and what the clock does -----------------------------------------
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.

@@ -18,8 +18,8 @@ def today() -> date:
 
 def now() -> datetime:
     """The moment of business: the business date with the wall's local time of day."""
-    wall = timezone.localtime()
-    return wall.replace(**{part: getattr(today(), part) for part in ("year", "month", "day")})
+    day = today()
+    return timezone.localtime().replace(year=day.year, month=day.month, day=day.day)
 
 
 def wall() -> datetime:

@@ -8,6 +8,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncMonth
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from lending import clock
 from lending.admin.parts import Card, Section, money, record_link, state_label
@@ -192,7 +193,7 @@ def _statements_of(customer: Customer) -> Iterable[Section]:
         for one in customer.financial_statements.order_by("-year", "-filed_at")
     )
     columns = [_("Year"), _("Filed at"), _("Revenue"), _("Net profit"), _("Total assets"), _("Liabilities")]
-    yield _section(_("Accounts"), columns, rows, "view_financialstatement")
+    yield _section(pgettext_lazy("of a company", "Accounts"), columns, rows, "view_financialstatement")
 
 
 _SHOWN = ("revenue", "net_profit", "total_assets", "total_liabilities")

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
@@ -156,7 +157,17 @@ def _measured(metrics: dict[str, Any]) -> Iterable[Section]:
     yield Section(_("Findings"), [_("Finding")], findings or [(label(_("none"), "success"),)])
     yield Section(
         _("How it ranks and how true its level is"),
-        [_("On"), _("Rows"), _("Bad"), "AUC", "KS", "Brier", _("Mean PD"), _("Slope"), _("Intercept")],
+        [
+            pgettext_lazy("sample", "On"),
+            _("Rows"),
+            _("Bad"),
+            "AUC",
+            "KS",
+            "Brier",
+            _("Mean PD"),
+            _("Slope"),
+            _("Intercept"),
+        ],
         [
             (
                 words,
