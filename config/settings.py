@@ -183,6 +183,8 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 FORMAT_MODULE_PATH = "config.formats"
 CURRENCY = env.text("CURRENCY", "CNY")
+# Whose holidays are no working days: a code of ISO 3166.
+COUNTRY = env.text("COUNTRY", "CN")
 
 # --- files ------------------------------------------------------------------------------------------------
 
@@ -337,7 +339,6 @@ DASHBOARD_CARDS = unfold.DASHBOARD_CARDS
 CUSTOMER_SECTIONS = unfold.CUSTOMER_SECTIONS
 APPLICATION_SECTIONS = unfold.APPLICATION_SECTIONS
 EVENT_WORDS = unfold.EVENT_WORDS
-CLOSE_STEP_WORDS = unfold.CLOSE_STEP_WORDS
 # Everyone of the demo signs in with this; outside DEBUG there is none unless the environment names one.
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "demo" if DEBUG else "")
 # An export shows no more than the list it is made from.

@@ -16,20 +16,6 @@ CUSTOMER_SECTIONS = ["risk.admin.house.customer_sections", "dunning.admin.house.
 APPLICATION_SECTIONS = ["risk.admin.assessments.application_sections"]
 EVENT_WORDS = ["lending.admin.timeline.WORDS", "risk.admin.house.WORDS", "dunning.admin.house.WORDS"]
 
-# What the steps of the daily close do, for the page that shows them.
-CLOSE_STEP_WORDS = {
-    "lending.services.applications.expire": _("Offers that nobody accepted run out"),
-    "lending.services.approvals.expire": _("Requests that nobody decided run out"),
-    "lending.services.purchases.expire": _("Authorisations that nobody captured run out"),
-    "lending.services.statements.issue": _("Bills are issued"),
-    "lending.services.arrears.hold": _("Lines in arrears are suspended or released"),
-    "lending.services.accrual.open_day": _("What falls due on the next day is billed"),
-    "risk.services.controls.release": _("Controls that have cooled down let go"),
-    "dunning.services.close.follow_arrears": _("Collection cases are opened and closed"),
-    "dunning.services.close.judge_promises": _("Promises to pay are judged"),
-    "dunning.services.close.plan_contacts": _("Contacts of the next day are planned"),
-}
-
 
 @dataclass(frozen=True)
 class Item:

@@ -4,7 +4,7 @@ The business date is data: it moves when a day is closed. Edges (views, tasks, a
 pass `on` and `at` down; models, engines and services never look at a clock.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from django.utils import timezone
 
@@ -20,6 +20,12 @@ def now() -> datetime:
     """The moment of business: the business date with the wall's local time of day."""
     day = today()
     return timezone.localtime().replace(year=day.year, month=day.month, day=day.day)
+
+
+def closing() -> datetime:
+    """The moment at which the open business date is closed: now, or the end of a day that has passed on the wall."""
+    day, wall = today(), timezone.localtime()
+    return wall if wall.date() <= day else datetime.combine(day, time.max, wall.tzinfo)
 
 
 def wall() -> datetime:

@@ -10,7 +10,7 @@ from lending.services import close, notices
 def close_day() -> None:
     """Close what the wall clock has left behind: yesterday, and the days before it that were missed."""
     while clock.today() < clock.wall_date():
-        close.close_day(at=clock.now())
+        close.close_day(at=clock.closing(), watch=clock.wall)
 
 
 @shared_task

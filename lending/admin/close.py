@@ -16,6 +16,7 @@ from lending.fields import ZERO
 from lending.models import BusinessDate, DayClose
 from lending.selectors import ledger
 from lending.services import close
+from lending.services.steps import name_of
 
 
 @admin.register(BusinessDate)
@@ -37,25 +38,20 @@ class BusinessDateAdmin(ServiceAdmin):
         confirm=_("Every step that is not done runs now, in order; then the next business date opens."),
     )
     def close_day(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:
-        day = close.close_day(at=acting.at)
+        day = close.close_day(at=clock.closing(), watch=clock.wall)
         return _("%(day)s is closed; the books are on %(next)s.") % {"day": day, "next": clock.today()}
-
-
-def step_words(path: str) -> Any:
-    """What a step does, in words (settings.CLOSE_STEP_WORDS); its path where nobody found any."""
-    return settings.CLOSE_STEP_WORDS.get(path, path)
 
 
 def _page() -> dict[str, Any]:
     """The open day with its steps, and the days closed last."""
     on = BusinessDate.objects.values_list("date", flat=True).first()
-    done = {row.step: row for row in DayClose.objects.filter(date=on)}
+    done = {row.step: row for row in DayClose.objects.filter(date=on, state=DayClose.State.DONE)}
     return {
         "title": _("Day close"),
         "on": on,
-        "steps": [(step_words(path), done.get(path)) for path in settings.CLOSE_STEPS],
+        "steps": [(name_of(path), done.get(path)) for path in settings.CLOSE_STEPS],
         "latest": [
-            (row.date, step_words(row.step), row.rows, row.finished_at)
+            (row.date, name_of(row.step), row.rows, row.finished_at)
             for row in DayClose.objects.exclude(date=on)[: 2 * len(settings.CLOSE_STEPS)]
         ],
         "difference": sum((abs(tie.difference) for tie in ledger.tie_out()), ZERO),
@@ -65,12 +61,27 @@ def _page() -> dict[str, Any]:
 
 @admin.register(DayClose)
 class DayCloseAdmin(ReadOnlyAdmin):
-    list_display = ["date", "words", "rows", "finished_at"]
-    list_filter = [("date", RangeDateFilter), "step"]
+    list_display = ["date", "words", "shard", "state", "rows", "started_at", "finished_at"]
+    list_filter = [("date", RangeDateFilter), "state", "step"]
     date_hierarchy = "date"
-    fields = ["date", "words", "step", "rows", "finished_at"]
+    fields = [
+        *(
+            "date",
+            "words",
+            "step",
+            "shard",
+            "shards",
+            "first_id",
+            "last_id",
+            "state",
+            "rows",
+            "attempt",
+            "error",
+        ),
+        *("started_at", "finished_at"),
+    ]
     readonly_fields = ["words"]
 
     @display(description=_("step"), ordering="step")
     def words(self, row: DayClose) -> Any:
-        return step_words(row.step)
+        return name_of(row.step)

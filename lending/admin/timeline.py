@@ -51,6 +51,8 @@ WORDS = {
     "purchase.voided": _("Purchase voided"),
     "purchase.expired": _("Authorisation ran out"),
     "purchase.refunded": _("Purchase refunded"),
+    "loan.set_aside": _("Set aside by the daily close"),
+    "loan.taken_in": _("Taken in by the daily close again"),
     "loan.disbursement": _("Loan paid out"),
     "loan.repayment": _("Repayment booked"),
     "loan.charge": _("Charge booked"),

@@ -1,5 +1,6 @@
 from lending.models.application import Application, Document, Offer
-from lending.models.calendar import BusinessDate, DayClose
+from lending.models.calendar import BusinessDate, BusinessDay
+from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.house import (
@@ -22,6 +23,8 @@ __all__ = [
     "Application",
     "ApprovalRequest",
     "BusinessDate",
+    "BusinessDay",
+    "CloseException",
     "Collateral",
     "Consent",
     "CreditLine",

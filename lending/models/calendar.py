@@ -3,6 +3,9 @@ import datetime
 import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django_fsm import FSMModelMixin, transition
+
+from lending import fields
 
 
 class BusinessDate(models.Model):
@@ -43,19 +46,48 @@ class BusinessDate(models.Model):
         self.date += datetime.timedelta(days=1)
 
 
-class DayClose(models.Model):
-    """One step of the daily close, done: the proof that it ran, and what makes a second run a no-op."""
+class BusinessDayState(models.TextChoices):
+    OPEN = "OPEN", _("Open")
+    CLOSING = "CLOSING", _("Closing")
+    CLOSED = "CLOSED", _("Closed")
 
-    date = models.DateField(_("business date"))
-    step = models.CharField(_("step"), max_length=64)
-    rows = models.PositiveIntegerField(_("rows"), default=0)
-    finished_at = models.DateTimeField(_("finished at"))
+
+class BusinessDay(FSMModelMixin, models.Model):
+    """One day of the books: whether it is open, being closed, or closed, and whether people work on it.
+
+    The books are closed on every day of the calendar; that a day is a holiday is kept for what counts working days.
+    """
+
+    State = BusinessDayState
+
+    date = models.DateField(_("business date"), primary_key=True)
+    state = fields.state(BusinessDayState, BusinessDayState.OPEN, _("state"))
+    working = models.BooleanField(_("working day"), default=True)
+    holiday = models.CharField(_("holiday"), max_length=120, blank=True)
+    # The moment that every step of the close takes for now, also after a kill: so a resumed close does the same.
+    closing_at = models.DateTimeField(_("closing since"), null=True, blank=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("closed step")
-        verbose_name_plural = _("closed steps")
-        ordering = ["-date", "id"]
-        constraints = [models.UniqueConstraint(fields=["date", "step"], name="day_close_once")]
+        verbose_name = _("business day")
+        verbose_name_plural = _("business days")
+        ordering = ["-date"]
+        constraints = [
+            fields.known_states("business_day", BusinessDayState),
+            models.UniqueConstraint(
+                fields=["state"], condition=~models.Q(state="CLOSED"), name="business_day_one_open"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.date} {self.step}"
+        return self.date.isoformat()
+
+    @transition(field="state", source=BusinessDayState.OPEN, target=BusinessDayState.CLOSING)
+    def start_closing(self, *, at: datetime.datetime) -> None:
+        """The steps of the close begin."""
+        self.closing_at = at
+
+    @transition(field="state", source=BusinessDayState.CLOSING, target=BusinessDayState.CLOSED)
+    def close(self, *, at: datetime.datetime) -> None:
+        """Every step is done."""
+        self.closed_at = at

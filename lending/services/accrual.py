@@ -4,28 +4,36 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
-from lending.models import Loan
-from lending.services import ledger
+from lending.models import DayClose, Loan
+from lending.services import ledger, refold
+from lending.services.steps import LOANS, WHOLE, Shard, step
+
+# What the run log knows `open_day` by.
+PATH = "lending.services.accrual.open_day"
 
 # Interest and fees of the instalments that fall due on the day are billed to their loans.
-BILL = """
+BILL = f"""
 WITH due AS (
     SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee
     FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
     WHERE i.due_on = %(day)s AND l.state = ANY(%(owing)s) AND i.interest + i.fee > 0
+      AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
     GROUP BY i.loan_id
+), billed AS (
+    UPDATE lending_loan l
+    SET interest = l.interest + due.interest, interest_earned = l.interest_earned + due.interest,
+        fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee
+    FROM due WHERE l.id = due.loan_id AND l.id BETWEEN %(first)s AND %(last)s
+    RETURNING l.product_id, due.interest, due.fee
 )
-UPDATE lending_loan l
-SET interest = l.interest + due.interest, interest_earned = l.interest_earned + due.interest,
-    fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee
-FROM due WHERE l.id = due.loan_id
-RETURNING l.product_id, due.interest, due.fee
-"""
+SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY product_id ORDER BY product_id
+"""  # noqa: S608
 
 # Principal that is overdue on the day counts once more; the penalty is read from the sum of principal-days, so that
 # days of rounding never add up. Same figures as lending.engine.penalty.
-PENALISE = """
+PENALISE = f"""
 WITH late AS (
     SELECT i.id, i.loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
            p.penalty_rate / 365 AS rate
@@ -35,6 +43,7 @@ WITH late AS (
     WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0
       AND i.due_on + p.penalty_grace_days < %(day)s AND i.paid_on IS NULL
       AND i.principal > i.principal_paid + i.written_off
+      AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
 ), grown AS (
     UPDATE lending_instalment i
     SET penalty_base = late.base + late.principal,
@@ -43,32 +52,49 @@ WITH late AS (
     RETURNING i.loan_id, ROUND((late.base + late.principal) * late.rate, 2) - ROUND(late.base * late.rate, 2) AS penalty
 ), by_loan AS (
     SELECT loan_id, SUM(penalty) AS penalty FROM grown GROUP BY loan_id HAVING SUM(penalty) <> 0
+), penalised AS (
+    UPDATE lending_loan l SET penalty = l.penalty + by_loan.penalty, penalty_earned = l.penalty_earned + by_loan.penalty
+    FROM by_loan WHERE l.id = by_loan.loan_id AND l.id BETWEEN %(first)s AND %(last)s
+    RETURNING l.product_id, by_loan.penalty
 )
-UPDATE lending_loan l SET penalty = l.penalty + by_loan.penalty, penalty_earned = l.penalty_earned + by_loan.penalty
-FROM by_loan WHERE l.id = by_loan.loan_id
-RETURNING l.product_id, by_loan.penalty
-"""
+SELECT product_id, COUNT(*), SUM(penalty) FROM penalised GROUP BY product_id ORDER BY product_id
+"""  # noqa: S608
 
 
 @transaction.atomic
-def open_day(*, on: date, at: datetime) -> int:
-    """Close step, the last one: bill what falls due on the next day and count its penalties.
+def catch_up(*, loan_id: int, key: str, at: datetime, on: date) -> int:
+    """Bring a loan that this step left behind up to date: fold it, and book what it missed.
+
+    Up to `on`; or to the day after, when the close of `on` has been through with the loan's shard already.
+    """
+    opened = DayClose.objects.filter(
+        date=on, step=PATH, state=DayClose.State.DONE, first_id__lte=loan_id, last_id__gte=loan_id
+    )
+    day = on + timedelta(days=1) if opened.exists() else on
+    return int(refold.refold(loan_id=loan_id, key=key, on=day))
+
+
+@step(_("What falls due on the next day is billed"), sharded=True, catch_up=catch_up)
+@transaction.atomic
+def open_day(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
+    """Close step, the last one that moves money: bill what falls due on the next day and count its penalties.
 
     One entry per product and kind, dated the day that opens. Returns the number of loans moved.
     """
     day = on + timedelta(days=1)
-    billed = _run(BILL, day)
-    penalised = _run(PENALISE, day)
-    bookings = _bookings("interest", day, [(p, i) for p, i, _f in billed])
-    bookings += _bookings("fee", day, [(p, f) for p, _i, f in billed])
-    bookings += _bookings("penalty", day, penalised)
+    billed = _run(BILL, day, shard)
+    penalised = _run(PENALISE, day, shard)
+    bookings = _bookings("interest", day, shard, [(row[0], row[2]) for row in billed])
+    bookings += _bookings("fee", day, shard, [(row[0], row[3]) for row in billed])
+    bookings += _bookings("penalty", day, shard, [(row[0], row[2]) for row in penalised])
     ledger.post(bookings)
-    return len(billed) + len(penalised)
+    return sum(row[1] for row in (*billed, *penalised))
 
 
-def _run(sql: str, day: date) -> list[tuple]:
+def _run(sql: str, day: date, shard: Shard) -> list[tuple]:
+    """Rows of product, number of loans, and sums."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, {"day": day, "owing": [str(state) for state in Loan.OWING]})
+        cursor.execute(sql, {"day": day, "owing": [str(state) for state in Loan.OWING], **shard.params})
         rows: list[tuple] = cursor.fetchall()
         return rows
 
@@ -80,19 +106,16 @@ SIDES = {
 }
 
 
-def _bookings(kind: str, day: date, amounts: list[tuple[int, Decimal]]) -> list[ledger.Booking]:
-    sums: dict[int, Decimal] = {}
-    for product_id, amount in amounts:
-        sums[product_id] = sums.get(product_id, Decimal(0)) + amount
+def _bookings(kind: str, day: date, shard: Shard, amounts: list[tuple[int, Decimal]]) -> list[ledger.Booking]:
     debit, credit = SIDES[kind]
     return [
         ledger.Booking(
-            key=f"{kind}:{day}:{product_id}",
+            key=f"{kind}:{day}:{product_id}{shard.key}",
             memo=f"{kind} billed",
             booked_on=day,
             value_on=day,
             lines=[(debit, amount), (credit, -amount)],
             product_id=product_id,
         )
-        for product_id, amount in sorted(sums.items())
+        for product_id, amount in amounts
     ]

@@ -15,6 +15,7 @@ from lending import events, words
 from lending.errors import Refused
 from lending.models import Application, Customer, Document, Product, User
 from lending.services import checks, notices, offers
+from lending.services.steps import step
 
 State = Application.State
 # Put into words when the message is, in the customer's language.
@@ -212,6 +213,7 @@ def withdraw(*, application_id: int, by: User | None, at: datetime) -> Applicati
     return application
 
 
+@step(_("Offers that nobody accepted run out"))
 @transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: offers that nobody accepted in time."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import events
 from lending.errors import Refused
 from lending.models import ApprovalRequest, User
+from lending.services.steps import step
 
 DAYS_OPEN = 14
 
@@ -114,6 +115,7 @@ def withdraw(*, request_id: int, by: User, at: datetime) -> ApprovalRequest:
     return request
 
 
+@step(_("Requests that nobody decided run out"))
 @transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: requests that nobody decided in time."""

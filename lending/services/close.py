@@ -1,54 +1,220 @@
-"""The daily close: an ordered list of steps, each done once for each business date."""
+"""The daily close: an ordered list of steps, each done once for each business date and range of loans.
 
+`begin` writes down what is to do (a row per step and shard), any number of workers `work` it off in order, `finish`
+opens the next day. Each may be killed anywhere: the row of a shard is marked done in the transaction of its work, and
+locks end with their process. docs/close.md says how to add a step.
+"""
+
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 
 from django.conf import settings
-from django.db import transaction
-from django.utils.module_loading import import_string
+from django.db import DatabaseError, connection, transaction
+from django.db.models import QuerySet
 
-from lending.models import BusinessDate, DayClose
+from lending.models import BusinessDate, BusinessDay, DayClose
+from lending.services import aside, calendar, shards, steps
+from lending.services.steps import Step
 
-Progress = Callable[[str, int], None]
+State = DayClose.State
+Progress = Callable[[DayClose], None]
+Watch = Callable[[], datetime]
+
+# A deadlock or a failed serialisation is nobody's fault: once more, so many times.
+TRIES = 3
+TRANSIENT = {"40001", "40P01"}
+
+
+class Stopped(Exception):
+    """A step failed, here or at another worker: the close stands until somebody starts it again."""
 
 
 @transaction.atomic
 def open_books(*, on: date) -> date:
     """Set the first business date; does nothing when the books are open."""
-    BusinessDate.objects.get_or_create(only=True, defaults={"date": on})
+    _books, made = BusinessDate.objects.get_or_create(only=True, defaults={"date": on})
+    if made:
+        calendar.new_day(on).save(force_insert=True)
     return BusinessDate.current()
 
 
-def close_day(*, at: datetime, progress: Progress | None = None) -> date:
-    """Run the steps that the open business date still lacks, each in a transaction of its own, then open the next.
+def close_day(
+    *,
+    at: datetime,
+    parts: int | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+) -> date:
+    """Run what the open business date still lacks, in order, then open the next. Returns the day that was closed.
 
-    Safe to run again after a kill, and by two workers at once: a step and the row that says it is done commit
-    together, under the lock of the business date. Returns the day that was closed.
+    The loans are shared out in `parts` ranges (by default as many as the book is large) among `workers` connections.
+    With `watch`, a clock for people to look at, a shard is seen to run while it does. Safe to run again after a kill,
+    and by several at once. What a step raises comes out here, and the day stays where it is.
     """
-    day = BusinessDate.current()
-    for path in settings.CLOSE_STEPS:
-        rows = _run_step(day, path, at)
-        if progress and rows is not None:
-            progress(path, rows)
-    _advance(day)
+    day = begin(at=at, parts=parts)
+    if workers == 1:
+        work(day=day, progress=progress, watch=watch)
+    else:
+        _work_together(day, workers, progress, watch)
+    finish(day=day)
+    return day.date
+
+
+@transaction.atomic
+def begin(*, at: datetime, parts: int | None = None) -> BusinessDay:
+    """Write down what the open day needs, and that what failed may be tried again.
+
+    A plan that exists stays as it is; so does its `at`, which all steps take for now.
+    """
+    on = BusinessDate.objects.select_for_update().values_list("date", flat=True).get()
+    day = BusinessDay.objects.filter(pk=on).first() or calendar.new_day(on)
+    if day.state == BusinessDay.State.OPEN:
+        day.start_closing(at=at)
+        day.save()
+    planned = list(DayClose.objects.filter(date=on))
+    missing = [step for step in steps.listed() if step.path not in {row.step for row in planned}]
+    ranges = shards.ranges(parts) if any(step.sharded for step in missing) else []
+    DayClose.objects.bulk_create(row for step in missing for row in _plan(on, step, ranges))
+    for row in planned:
+        if row.state == State.FAILED:
+            row.retry()
+            row.save(update_fields=["state"])
     return day
 
 
-@transaction.atomic
-def _run_step(day: date, path: str, at: datetime) -> int | None:
-    """The rows that the step touched, or None when it was done before."""
-    books = BusinessDate.objects.select_for_update().get()
-    if books.date != day or DayClose.objects.filter(date=day, step=path).exists():
+def _plan(on: date, step: Step, ranges: list[tuple[int, int]]) -> list[DayClose]:
+    if not step.sharded:
+        return [DayClose(date=on, step=step.path)]
+    return [
+        DayClose(date=on, step=step.path, shard=number, shards=len(ranges), first_id=first, last_id=last)
+        for number, (first, last) in enumerate(ranges, start=1)
+    ]
+
+
+def _work_together(day: BusinessDay, workers: int, progress: Progress | None, watch: Watch | None) -> None:
+    """Threads are enough: the work is done by the database. Each has a connection of its own."""
+
+    def one(_number: int) -> Exception | None:
+        try:
+            work(day=day, progress=progress, watch=watch)
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
         return None
-    rows: int = import_string(path)(on=day, at=at)
-    DayClose.objects.create(date=day, step=path, rows=rows, finished_at=at)
-    return rows
+
+    with ThreadPoolExecutor(workers) as pool:
+        errors = [error for error in pool.map(one, range(workers)) if error]
+    # The one that says what went wrong comes before those that only saw that something did.
+    for error in sorted(errors, key=lambda error: isinstance(error, Stopped)):
+        raise error
+
+
+def work(*, day: BusinessDay, progress: Progress | None = None, watch: Watch | None = None) -> None:
+    """Take shard after shard of the steps of this day until none is left, waiting at the end of each step for the
+    others. Raises what a step raises, and Stopped when one failed elsewhere."""
+    for step in steps.listed():
+        todo = DayClose.objects.filter(
+            date=day.date, step=step.path, state__in=[State.WAITING, State.RUNNING]
+        )
+        while row := _persist(todo.order_by("shard"), step, day, watch):
+            if progress and row.state == State.DONE:
+                progress(row)
+            if row.shards == 1:
+                break
+        else:
+            _check(day.date, step.path)
+
+
+def _check(on: date, path: str) -> None:
+    failed = DayClose.objects.filter(date=on, step=path, state=State.FAILED).first()
+    if failed:
+        raise Stopped(f"{failed}: {failed.error}")
+
+
+def _persist(todo: QuerySet[DayClose], step: Step, day: BusinessDay, watch: Watch | None) -> DayClose | None:
+    """Do a shard, again where the database says that trying again may help."""
+    shown = _show(todo, watch) if watch else None
+    if watch and shown is None:
+        return None
+    rows = todo.filter(pk=shown.pk) if shown else todo
+    for tries_left in range(TRIES - 1, -1, -1):
+        taken: list[int] = []
+        try:
+            return _run(rows, step, day, watch, taken) or shown
+        except Exception as error:
+            if tries_left and getattr(error.__cause__, "sqlstate", None) in TRANSIENT:
+                continue
+            _fail(todo.filter(pk__in=taken), error, day, watch)
+            raise
+    raise AssertionError("the last try returns or raises")
 
 
 @transaction.atomic
-def _advance(day: date) -> None:
+def _show(todo: QuerySet[DayClose], watch: Watch) -> DayClose | None:
+    """Choose a shard and let people see that it runs; the lock that counts is taken with the work."""
+    row = _lock(todo)
+    if row is not None:
+        row.start(at=watch())
+        row.save()
+    return row
+
+
+def _lock(todo: QuerySet[DayClose]) -> DayClose | None:
+    """A shard that nobody works on. When all are worked on, one of them as soon as its worker ends without finishing
+    it; None when they are done."""
+    while True:
+        row = todo.select_for_update(skip_locked=True).first() or todo.select_for_update().first()
+        if row is not None or not todo.exists():
+            return row
+
+
+@transaction.atomic
+def _run(
+    todo: QuerySet[DayClose], step: Step, day: BusinessDay, watch: Watch | None, taken: list[int]
+) -> DayClose | None:
+    """Do the work and say so, together; None when it has been done meanwhile. `taken` learns which shard it was."""
+    row = _lock(todo)
+    if row is None:
+        return None
+    taken.append(row.pk)
+    if watch is None or row.state == State.WAITING:
+        row.start(at=_moment(day, watch))
+    moved = aside.run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
+    row.finish(rows=moved, at=_moment(day, watch))
+    row.save()
+    return row
+
+
+def _moment(day: BusinessDay, watch: Watch | None = None) -> datetime:
+    assert day.closing_at is not None
+    return watch() if watch else day.closing_at
+
+
+def _fail(todo: QuerySet[DayClose], error: Exception, day: BusinessDay, watch: Watch | None) -> None:
+    """Keep the reason, unless the database itself is gone: then the row waits as one whose worker died."""
+    with contextlib.suppress(DatabaseError), transaction.atomic():
+        row = todo.select_for_update(skip_locked=True).first()
+        if row is not None:
+            if row.state == State.WAITING:
+                row.start(at=_moment(day, watch))
+            row.fail(error=f"{type(error).__name__}: {error}".strip(), at=_moment(day, watch))
+            row.save()
+
+
+@transaction.atomic
+def finish(*, day: BusinessDay) -> bool:
+    """Open the next day, if every step of this one is done and nobody has opened it yet."""
     books = BusinessDate.objects.select_for_update().get()
-    done = DayClose.objects.filter(date=day, step__in=settings.CLOSE_STEPS).count()
-    if books.date == day and done == len(settings.CLOSE_STEPS):
-        books.advance()
-        books.save(update_fields=["date"])
+    done = DayClose.objects.filter(date=day.date, step__in=settings.CLOSE_STEPS)
+    if books.date != day.date or done.exclude(state=State.DONE).exists():
+        return False
+    day.close(at=_moment(day))
+    day.save(update_fields=["state", "closed_at"])
+    books.advance()
+    books.save(update_fields=["date"])
+    calendar.new_day(books.date).save(force_insert=True)
+    return True

@@ -16,6 +16,7 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import CreditLine, Loan, Purchase, Transaction, User
 from lending.services import booking, checks, notices, posting
+from lending.services.steps import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ def _post_refund(
     )
 
 
+@step(_("Authorisations that nobody captured run out"))
 @transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: authorisations that nobody captured in time give their hold back."""

@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils.translation import gettext_lazy as _
 
 from lending import events
 from lending.engine import calendar
 from lending.models import Customer, Loan, Statement
 from lending.services import notices
+from lending.services.steps import step
 
 # A bill for each line whose statement day it is and that has something unpaid falling due by the due day.
 ISSUE = """
@@ -33,6 +35,7 @@ WHERE s.id = ANY(%(ids)s) AND i.loan_id = l.id AND l.state = ANY(%(owing)s)
 """
 
 
+@step(_("Bills are issued"))
 @transaction.atomic
 def issue(*, on: date, at: datetime) -> int:
     """Close step: issue the bills of the lines whose statement day it is, and tell their customers."""

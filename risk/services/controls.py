@@ -11,11 +11,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
 from lending import events
 from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
 from lending.services import lines, notices
+from lending.services.steps import step
 from risk.engine import controls as engine
 from risk.models import Alert, Control
 from risk.reasons import control_text
@@ -47,6 +49,7 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
     ]
 
 
+@step(_("Controls that have cooled down let go"))
 @transaction.atomic
 def release(*, on: date, at: datetime) -> int:
     """Close step: end the alerts that have cleared, or whose control was switched off, and give back."""

@@ -11,9 +11,12 @@ from django_fsm import TransitionNotAllowed
 from lending.models import (
     Application,
     ApprovalRequest,
+    BusinessDay,
+    CloseException,
     Collateral,
     CreditLine,
     Customer,
+    DayClose,
     Loan,
     Notice,
     Payment,
@@ -68,6 +71,19 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
         "settle": ({"on": None}, {"ACTIVE": "SETTLED", "ACCELERATED": "SETTLED"}),
         "reopen": ({}, {"SETTLED": "ACTIVE"}),
         "write_off": ({}, {"ACTIVE": "WRITTEN_OFF", "ACCELERATED": "WRITTEN_OFF"}),
+    },
+    BusinessDay: {
+        "start_closing": ({"at": None}, {"OPEN": "CLOSING"}),
+        "close": ({"at": None}, {"CLOSING": "CLOSED"}),
+    },
+    DayClose: {
+        "start": ({"at": None}, {"WAITING": "RUNNING", "RUNNING": "RUNNING"}),
+        "finish": ({"rows": 1, "at": None}, {"RUNNING": "DONE"}),
+        "fail": ({"error": "x", "at": None}, {"RUNNING": "FAILED"}),
+        "retry": ({}, {"FAILED": "WAITING"}),
+    },
+    CloseException: {
+        "resolve": ({"by": None, "at": None, "note": ""}, {"OPEN": "RESOLVED"}),
     },
     Collateral: {
         "verify": ({}, {"PROPOSED": "VERIFIED"}),

@@ -4,20 +4,25 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from dunning.services import cases, promises, strategy
+from lending.services.steps import step
 
 
+@step(_("Collection cases are opened and closed"))
 def follow_arrears(*, on: date, at: datetime) -> int:
     """Close step: what was not paid on its due date is overdue from the next day on."""
     return cases.refresh(**_opening(on, at))
 
 
+@step(_("Promises to pay are judged"))
 def judge_promises(*, on: date, at: datetime) -> int:
     """Close step: the promises for the day that ends are kept or broken."""
     return promises.judge(**_opening(on, at))
 
 
+@step(_("Contacts of the next day are planned"))
 def plan_contacts(*, on: date, at: datetime) -> int:
     """Close step: what the strategy wants done on the day that opens; the night holds it back until the morning."""
     return strategy.work(**_opening(on, at))
