@@ -143,4 +143,10 @@ class Migration(migrations.Migration):
             model_name='closeexception',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'OPEN')), fields=('loan', 'step'), name='close_exception_open_once'),
         ),
+        # A house whose books are open has its first day.
+        migrations.RunSQL(
+            "INSERT INTO lending_businessday (date, state, working, holiday) "
+            "SELECT date, 'OPEN', TRUE, '' FROM lending_businessdate",
+            migrations.RunSQL.noop,
+        ),
     ]
