@@ -36,6 +36,9 @@ def stop() -> None:
 
 def test(*arguments: str) -> int:
     """Run pytest on private servers; those that this starts, it stops."""
+    # A run starts dozens of processes: compiled once, the code need not be compiled by each of them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     setup()
     if chromium := browser.ensure():
         os.environ["CHROMIUM"] = chromium
