@@ -10,6 +10,7 @@ CLOSE_STEPS: list[str] = [
     "lending.services.approvals.expire",
     "lending.services.purchases.expire",
     "lending.services.statements.issue",
+    "lending.services.unapplied.apply_unapplied",
     "lending.services.arrears.hold",
     "risk.services.controls.release",
     # What falls due tomorrow is billed, and collections look at the day that opens.
@@ -25,6 +26,7 @@ CONTACT_HOURS = "8-20"
 BEAT_SCHEDULE = {
     "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(hour=0, minute=5)},
     "send notices": {"task": "lending.tasks.send_notices", "schedule": timedelta(minutes=1)},
+    "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",

@@ -87,6 +87,8 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
         [
             Item(_("Bills"), "receipt_long", "lending.statement"),
             Item(_("Payments"), "payments", "lending.payment"),
+            Item(_("Payment files"), "upload_file", "lending.paymentfile"),
+            Item(_("Unapplied money"), "pending", "lending.unappliedmoney"),
             Item(_("Transactions"), "swap_horiz", "lending.transaction"),
             Item(_("Accounts"), "account_tree", "lending.account"),
             Item(

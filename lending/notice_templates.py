@@ -181,6 +181,26 @@ WORDINGS: dict[str, Wording] = {
         ),
         Words("还款未成功", "您的还款 {{ amount }} 未成功，款项未扣除。请重试：{{ pay_url }}"),
     ),
+    "money_held": Wording(
+        ("amount",),
+        Words(
+            "We keep your money for you",
+            "We have received {{ amount }} from you, and nothing is due for it now. We keep it for what falls "
+            "due next; if you want it back, tell us: {{ home_url }}",
+        ),
+        Words(
+            "款项已收到，暂为您保管",
+            "我们已收到您的款项 {{ amount }}，目前没有对应的到期款项，将用于您下一笔到期款项。如需退回，请告知我们："
+            "{{ home_url }}",
+        ),
+    ),
+    "money_returned": Wording(
+        ("amount",),
+        Words(
+            "Your money is on its way back", "We are paying {{ amount }} back to the account it came from."
+        ),
+        Words("款项退回通知", "我们正将 {{ amount }} 退回至原付款账户。"),
+    ),
     "purchase_captured": Wording(
         ("purchase", "amount", "tenor"),
         Words(

@@ -15,6 +15,11 @@ def scorers() -> None:
     transaction.on_commit(lambda: _send(settings.SCORING_TASK))
 
 
+def payments() -> None:
+    """A payment file was confirmed."""
+    transaction.on_commit(lambda: _send("lending.tasks.post_payments"))
+
+
 def _send(task: str) -> None:
     try:
         current_app.send_task(task, retry=False)

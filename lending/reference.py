@@ -22,6 +22,7 @@ ACCOUNTS = [
     ("1303", ASSET, "Loans, principal", "贷款本金"),
     ("2202", LIABILITY, "Payable to merchants", "应付商户款"),
     ("2241", LIABILITY, "Customers' credit balances", "客户溢缴款"),
+    ("2245", LIABILITY, "Money not yet applied", "待核销收款"),
     ("4001", EQUITY, "Paid-in capital", "实收资本"),
     ("6011", INCOME, "Interest income", "利息收入"),
     ("6021", INCOME, "Fee income", "手续费收入"),

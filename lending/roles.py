@@ -34,6 +34,7 @@ _CUSTOMER_FILE = (
     *("view_customer", "view_consent", "view_industry", "view_creditline", "view_linehold"),
     *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
+    *("view_unappliedmoney", "view_unappliedmove"),
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
@@ -42,12 +43,17 @@ _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
     "change_businessdate",
 )
+_MONEY_IN = (
+    *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),
+    "change_paymentfile",
+)
 _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 
 # What each role may do in lending. The standard codenames mean: change_customer, to block and unblock;
 # change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
 # its states; add_product and change_product, to write a draft and put it on sale; add_approvalrequest, to take
-# back what one asked a second person for; change_businessdate, to close the day.
+# back what one asked a second person for; change_businessdate, to close the day; add_unappliedmoney, to take in
+# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them.
 GRANTS: dict[str, tuple[str, ...]] = {
     "credit_officer": (
         *_FILE_AND_ASK,
@@ -68,6 +74,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "accountant": (
         *_FILE_AND_ASK,
         *_LEDGER,
+        *_MONEY_IN,
         *("post_transaction", "write_off_loan", "change_loan", "check_approval"),
     ),
     READER: ("axes.view_*", "auth.view_group"),

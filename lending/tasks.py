@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from lending import clock
-from lending.services import close, notices
+from lending.services import bulk_payments, close, notices
 
 
 @shared_task
@@ -18,3 +18,12 @@ def send_notices() -> None:
     """Send every message that is due."""
     while notices.send_due(at=clock.now()):
         pass
+
+
+@shared_task
+def post_payments() -> None:
+    """Post what waits in confirmed payment files; several workers share a file, a dead one's rows wait for the next."""
+    for file_id in bulk_payments.waiting():
+        while bulk_payments.post_batch(file_id=file_id, at=clock.now(), on=clock.today()):
+            pass
+        bulk_payments.finish(file_id=file_id, at=clock.now())

@@ -11,6 +11,8 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     ledger,
     lines,
     loans,
+    payment_files,
     people,
     products,
+    unapplied,
 )

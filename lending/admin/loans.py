@@ -20,7 +20,7 @@ from lending.admin.filters import DaysPastDueFilter
 from lending.admin.forms import KeyedForm, amount_field
 from lending.admin.parts import Section, label, money, percent, record_link, state_label
 from lending.models import Loan, Transaction
-from lending.services import desk, loans
+from lending.services import desk, loans, unapplied
 
 POST = "lending.post_transaction"
 RELIEF = "lending.change_loan"
@@ -333,7 +333,7 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
         *("booked_on", "at", "by", "channel", "key", "reverses_link", "reversed_link", "note"),
     ]
     readonly_fields = ["loan_link", "reverses_link", "reversed_link"]
-    actions_detail = ["reverse"]
+    actions_detail = ["reverse", "set_aside"]
 
     @display(description=_("transaction"), ordering="pk")
     def number(self, row: Transaction) -> str:
@@ -368,4 +368,19 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
     )
     def reverse(self, row: Transaction, data: dict[str, Any], acting: Acting) -> Any:
         desk.ask_reversal(transaction_id=row.pk, key=data["key"], reason=data["note"], **acting.day)
+        return _("A second person is asked to allow it.")
+
+    @service_action(
+        _("Hold as unapplied"),
+        permission=POST,
+        form=NotedForm,
+        available=lambda row: row.type in ("REPAYMENT", "RECOVERY") and not hasattr(row, "reversed_by"),
+        icon="pending",
+        confirm=_(
+            "For a payment on the wrong loan: it is reversed, and its money held until the right one is known. "
+            "A second person must allow it."
+        ),
+    )
+    def set_aside(self, row: Transaction, data: dict[str, Any], acting: Acting) -> Any:
+        unapplied.ask_set_aside(transaction_id=row.pk, key=data["key"], reason=data["note"], **acting.day)
         return _("A second person is asked to allow it.")

@@ -13,7 +13,16 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import words
 from lending.admin.parts import Timeline, money, page_of
-from lending.models import Collateral, Consent, Customer, Document, Event, LineHold, Transaction
+from lending.models import (
+    Collateral,
+    Consent,
+    Customer,
+    Document,
+    Event,
+    LineHold,
+    Transaction,
+    UnappliedMoney,
+)
 
 WORDS = {
     "customer.registered": _("Registered"),
@@ -68,6 +77,16 @@ WORDS = {
     "payment.started": _("Payment started"),
     "payment.received": _("Payment received"),
     "payment.failed": _("Payment failed"),
+    "unapplied.held": _("Money taken into suspense"),
+    "unapplied.named": _("Payer of held money named"),
+    "unapplied.applied": _("Held money applied"),
+    "unapplied.refunded": _("Held money paid back"),
+    "unapplied.restored": _("Held money put back"),
+    "payment_file.uploaded": _("Payment file uploaded"),
+    "payment_file.mapped": _("Columns of a payment file named"),
+    "payment_file.confirmed": _("Payment file confirmed"),
+    "payment_file.discarded": _("Payment file discarded"),
+    "payment_file.done": _("Payment file posted"),
     "statement.issued": _("Bill issued"),
     "notice.failed": _("Message could not be delivered"),
     "collateral.proposed": _("Collateral proposed"),
@@ -98,6 +117,7 @@ _NAMES = {
     "ends_on": _("ends on"),
     "error": _("error"),
     "field": _("field"),
+    "file": _("file"),
     "grade": _("grade"),
     "kind": _("kind"),
     "limit": _("limit"),
@@ -111,6 +131,7 @@ _NAMES = {
     "reason": _("reason"),
     "reasons": _("reasons"),
     "remark": _("remark"),
+    "rows": _("rows"),
     "starts_on": _("starts on"),
     "step": _("step"),
     "tenor": _("instalments"),
@@ -133,6 +154,7 @@ _CODES = {
         Document.Kind,
         LineHold.Cause,
         Transaction.Type,
+        UnappliedMoney.Reason,
     )
     for code, words in choices.choices
 }

@@ -14,6 +14,7 @@ from lending.models.house import (
 from lending.models.ledger import Account, JournalEntry, JournalLine
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
+from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
 from lending.models.user import User
 
@@ -43,11 +44,15 @@ __all__ = [
     "NoticeTemplate",
     "Offer",
     "Payment",
+    "PaymentFile",
+    "PaymentRow",
     "Product",
     "Purchase",
     "RuleParameter",
     "Statement",
     "TemporaryLimit",
     "Transaction",
+    "UnappliedMoney",
+    "UnappliedMove",
     "User",
 ]

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending.models import User
 from lending.services import applications, lines, loans
+from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
 
 

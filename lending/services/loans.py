@@ -12,8 +12,8 @@ from lending import engine
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Customer, Instalment, Loan, Transaction, User
-from lending.services import checks, notices
-from lending.services.posting import Posting, Type, as_events, post_many
+from lending.services import checks, notices, suspense
+from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, post_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Receipt:
     key: str
     channel: str = ""
     value_on: date | None = None
+    kind: str = ""
 
 
 def payoff(loan: Loan, on: date) -> engine.Payoff:
@@ -145,6 +146,7 @@ def _spread_one(receipt: Receipt, owed: list[list], on: date) -> list[Posting]:
             amount,
             f"{receipt.key}:{loan_id}",
             receipt.value_on or on,
+            kind=receipt.kind,
             channel=receipt.channel,
             payment_key=receipt.key,
         )
@@ -231,6 +233,8 @@ def reverse(
     original = Transaction.objects.select_related("loan").get(pk=transaction_id)
     if original.type in (Type.REVERSAL, Type.DISBURSEMENT):
         raise Refused("not_reversible", _("This transaction cannot be reversed."))
+    if original.kind == FROM_SUSPENSE:
+        suspense.lock(original)
     known = Transaction.objects.filter(reverses=original).first()
     if known and known.key != key:
         raise Refused("reversed", _("This transaction has been reversed already."))
@@ -245,7 +249,10 @@ def reverse(
         reverses_id=original.pk,
         note=note,
     )
-    return post_many([posting], by=by, at=at, on=on)[0]
+    posted = post_many([posting], by=by, at=at, on=on)[0]
+    if original.kind == FROM_SUSPENSE and not known:
+        suspense.restore(original, by=by, at=at, on=on)
+    return posted
 
 
 @transaction.atomic

@@ -33,9 +33,12 @@ CONTRA = {
     Type.PAYOUT_REFUND: ledger.MERCHANTS,
     Type.GOODWILL: ledger.GOODWILL,
     Type.WRITE_OFF: ledger.CREDIT_LOSSES,
+    Type.RECOVERY: ledger.BANK,
 }
 # `kind` says so when a settlement is a whole refund, or a disbursement goes to the customer and not to a shop.
 BY_MERCHANT, TO_CUSTOMER = "MERCHANT", "CUSTOMER"
+# ... or that a payment comes out of money that lay in suspense.
+FROM_SUSPENSE = "SUSPENSE"
 
 # The parts of a loan's position and the account of each; what is earned or owed back stands on the credit side.
 ACCOUNTS = {
@@ -253,7 +256,7 @@ def _contra(
     """The other side: where the money went. An upfront fee is kept back when the loan is paid out."""
     rest = -sum((amount for _, amount in lines), ZERO)
     if posted.type == Type.RECOVERY:
-        return [(ledger.BANK, posted.amount), (ledger.RECOVERIES, -posted.amount)]
+        return [(_contra_account(posted), posted.amount), (ledger.RECOVERIES, -posted.amount)]
     if posted.type == Type.DISBURSEMENT and account.terms.upfront_fee:
         fee = account.terms.upfront_fee
         return [(_contra_account(posted), rest + fee), (ledger.FEE_INCOME, -fee)]
@@ -266,6 +269,8 @@ def _contra_account(posted: Transaction) -> str:
         return ledger.MERCHANTS
     if original.kind == TO_CUSTOMER:
         return ledger.BANK
+    if original.kind == FROM_SUSPENSE:
+        return ledger.SUSPENSE
     return CONTRA[Type(original.type)]
 
 

@@ -20,8 +20,11 @@ from lending.models import (
     Loan,
     Notice,
     Payment,
+    PaymentFile,
+    PaymentRow,
     Product,
     Purchase,
+    UnappliedMoney,
     User,
 )
 
@@ -107,6 +110,24 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
     Payment: {
         "succeed": ({}, {"STARTED": "PAID"}),
         "fail": ({"error": "x"}, {"STARTED": "FAILED"}),
+    },
+    UnappliedMoney: {
+        "use_up": ({}, {"HELD": "APPLIED"}),
+        "refund": ({}, {"HELD": "REFUNDED"}),
+        "restore": ({}, dict.fromkeys(("HELD", "APPLIED", "REFUNDED"), "HELD")),
+    },
+    PaymentFile: {
+        "confirm": ({}, {"UPLOADED": "CONFIRMED"}),
+        "finish": ({}, {"CONFIRMED": "DONE"}),
+        "discard": ({}, {"UPLOADED": "DISCARDED"}),
+    },
+    PaymentRow: {
+        "accept": ({}, dict.fromkeys(("READY", "PROBLEM", "DUPLICATE"), "READY")),
+        "doubt": ({"code": "x"}, dict.fromkeys(("READY", "PROBLEM", "DUPLICATE"), "PROBLEM")),
+        "know": ({"code": "x"}, dict.fromkeys(("READY", "PROBLEM", "DUPLICATE"), "DUPLICATE")),
+        "post": ({}, {"READY": "POSTED"}),
+        "hold": ({}, {"READY": "HELD"}),
+        "fail": ({"code": "x"}, {"READY": "FAILED"}),
     },
 }
 

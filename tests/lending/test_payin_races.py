@@ -1,0 +1,167 @@
+"""Money in, by two at once and through sudden deaths: it is posted once, whoever comes first."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django_fsm import TransitionNotAllowed
+
+from lending import reference
+from lending.errors import Refused
+from lending.models import Loan, PaymentFile, PaymentRow, Product, Transaction, UnappliedMoney
+from lending.selectors import payin
+from lending.selectors.ledger import tie_out
+from lending.services import bulk_payments, close, customers, lines, purchases, unapplied
+from lending.services.bulk_payments import Options
+from tests.support import eventually
+
+from .conftest import MONDAY, moment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+D = Decimal
+AT = moment(MONDAY)
+STAMP: dict[str, Any] = {"by": None, "at": AT, "on": MONDAY}
+
+
+@pytest.fixture
+def loan(transactional_db: None) -> Loan:
+    reference.install()
+    close.open_books(on=MONDAY)
+    reference.starter_products()
+    return bought("一")
+
+
+def bought(name: str, amount: str = "9000") -> Loan:
+    customer = customers.register(kind="PERSON", name=name, registered_on=MONDAY, by=None, at=AT)
+    product = Product.objects.get(code="pay-later")
+    line = lines.open_line(customer_id=customer.pk, product_id=product.pk, limit=D("10000"), **STAMP)
+    held = purchases.authorise(line_id=line.pk, order_ref=name, amount=D(amount), tenor=3, **STAMP)
+    found = purchases.capture(purchase_id=held.pk, **STAMP).loan
+    assert found
+    return found
+
+
+@pytest.fixture
+def together() -> Iterator[Callable[..., list[Any]]]:
+    """Run the calls at the same moment, each on a connection of its own; refusals come back as values."""
+
+    def run(*calls: Callable[[], Any]) -> list[Any]:
+        gate = threading.Barrier(len(calls))
+
+        def one(call: Callable[[], Any]) -> Any:
+            gate.wait()
+            try:
+                return call()
+            except (Refused, TransitionNotAllowed) as refused:
+                return refused
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return list(pool.map(one, calls))
+
+    yield run
+
+
+def taken(text: str, **options: Any) -> PaymentFile:
+    content = f"date,amount,loan,customer,payment\n{text}".encode()
+    return bulk_payments.upload(name="f.csv", content=content, options=Options(**options), **STAMP)
+
+
+def repayments() -> list[Decimal]:
+    return list(Transaction.objects.filter(type="REPAYMENT").values_list("amount", flat=True))
+
+
+def test_a_file_uploaded_twice_at_once_is_there_once(loan: Loan, together: Callable[..., list]) -> None:
+    upload = lambda: taken(f"2026-03-02,5,{loan},,n1\n")  # noqa: E731
+    results = together(upload, upload)
+    assert sorted(isinstance(result, Refused) for result in results) == [False, True]
+    assert PaymentRow.objects.count() == 1
+
+
+def test_a_file_confirmed_twice_at_once_is_posted_once(loan: Loan, together: Callable[..., list]) -> None:
+    file = taken("".join(f"2026-03-02,{n},{loan},,n{n}\n" for n in range(1, 31)))
+    confirm = lambda: bulk_payments.confirm(file_id=file.pk, by=None, at=AT, told=False)  # noqa: E731
+    results = together(confirm, confirm)
+    assert sorted(isinstance(result, TransitionNotAllowed) for result in results) == [False, True]
+    run = lambda: bulk_payments.run(file.pk, at=AT, on=MONDAY, size=4)  # noqa: E731
+    done = together(run, run)
+    assert sum(done) == 30
+    file.refresh_from_db()
+    assert (file.state, sorted(repayments())) == ("DONE", [D(n) for n in range(1, 31)])
+    assert {row.difference for row in tie_out()} == {D(0)}
+
+
+def test_one_payment_number_in_two_files_at_once_is_posted_once(
+    loan: Loan, together: Callable[..., list]
+) -> None:
+    files = [taken(f"2026-03-02,5,{loan},,n1\n{tail}") for tail in ("", f"2026-03-02,6,{loan},,n2\n")]
+    for file in files:
+        bulk_payments.confirm(file_id=file.pk, by=None, at=AT, told=False)
+    together(*[lambda pk=file.pk: bulk_payments.run(pk, at=AT, on=MONDAY) for file in files])
+    assert sorted(repayments()) == [D("5.00"), D("6.00")]
+    states = PaymentRow.objects.filter(key="in:n1").values_list("state", flat=True)
+    assert sorted(states) == ["DUPLICATE", "POSTED"]
+
+
+def test_held_money_applied_by_two_at_once_is_not_spent_twice(
+    loan: Loan, together: Callable[..., list]
+) -> None:
+    money = unapplied.hold(amount=D("100"), received_on=MONDAY, key="k", **STAMP)
+
+    def apply(key: str) -> Any:
+        return unapplied.apply(unapplied_id=money.pk, loan_id=loan.pk, amount=D("80"), key=key, **STAMP)
+
+    results = together(lambda: apply("a"), lambda: apply("b"))
+    assert sorted(isinstance(result, Refused) for result in results) == [False, True]
+    assert (UnappliedMoney.objects.get().left, repayments()) == (D("20.00"), [D("80.00")])
+    assert payin.suspense_difference() == 0
+
+
+WORK = """
+import django, sys
+django.setup()
+from lending.services import bulk_payments
+from lending import clock
+bulk_payments.run(int(sys.argv[1]), at=clock.now(), on=clock.today(), size=5)
+"""
+
+
+def worker(file: PaymentFile) -> subprocess.Popen:
+    """A process of its own on the test database, to be killed."""
+    database = connection.settings_dict
+    query = f"host={database['HOST']}&port={database['PORT'] or 5432}&user={database['USER']}"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"postgresql:///{database['NAME']}?{query}",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    command = [sys.executable, "-c", WORK, str(file.pk)]
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_a_file_nothing_is_lost_and_nothing_posted_twice(loan: Loan) -> None:
+    count = 300
+    file = taken("".join(f"2026-03-02,1.{n % 100:02d},{loan},,n{n}\n" for n in range(1, count + 1)))
+    bulk_payments.confirm(file_id=file.pk, by=None, at=AT, told=False)
+    posted = file.rows.filter(state="POSTED")
+    process = worker(file)
+    eventually(posted.exists, "work began")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = posted.count()
+    assert 5 <= done < count, "the worker must die in the middle for this test to say anything"
+    assert len(repayments()) == done, "a row and its payment commit together"
+    bulk_payments.run(file.pk, at=AT, on=MONDAY)
+    assert (posted.count(), len(repayments())) == (count, count)
+    assert {row.difference for row in tie_out()} == {D(0)}
