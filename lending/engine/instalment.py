@@ -1,5 +1,6 @@
 """One instalment inside the fold: whole minor units, changed in place."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -9,19 +10,24 @@ from lending.engine.schedule import PlanRow
 from lending.engine.state import InstalmentState
 
 REGULAR, DOWN_PAYMENT, EXTRA, CUT = "REGULAR", "DOWN_PAYMENT", "EXTRA", "CUT"
+# A part paid ahead of its time, a payment that came back, arrears on new dates, and what a new schedule left behind.
+PREPAID, RETURNED, REAGED, PAST = "PREPAID", "RETURNED", "REAGED", "PAST"
+TAKES_NO_CHARGES = (DOWN_PAYMENT, PREPAID, RETURNED)
 
 
 class Instalment:
     """Four lists by component (principal, interest, fee, penalty), what is left of all, when it was paid.
 
-    ``accrued`` is the interest that its own period brings (it may fall due later), ``flat_fee`` the part of
-    the fee that was agreed with the schedule, ``charges`` what was charged since: (day, component, amount).
+    ``accrued`` is the interest that its own period brings (it may fall due later), ``carried`` interest from
+    elsewhere that falls due here, ``flat_fee`` the part of the fee that was agreed with the schedule, ``charges``
+    what was charged since: (day, component, amount).
     ``weights`` tell how its interest grows where tranches came on the way: from each day, on an amount.
     ``late`` sums overdue principal over days (unit-days); ``penalised`` is the penalty that came of it.
     """
 
     __slots__ = (
         "accrued",
+        "carried",
         "charges",
         "due",
         "due_on",
@@ -46,7 +52,7 @@ class Instalment:
         self.paid = [0, 0, 0, 0]
         self.waived = [0, 0, 0, 0]
         self.written = [0, 0, 0, 0]
-        self.left = self.accrued = self.flat_fee = self.late = self.penalised = 0
+        self.left = self.accrued = self.carried = self.flat_fee = self.late = self.penalised = 0
         self.charges: list[tuple[date, int, int]] = []
         self.weights: list[tuple[date, int]] = []
         self.paid_on: date | None = None
@@ -60,7 +66,7 @@ class Instalment:
     def take_plan(self, row: PlanRow) -> None:
         """Owe what the plan says; what was charged, paid or waived stays."""
         self.due[PRINCIPAL] = row.principal
-        self.due[INTEREST] = row.interest
+        self.due[INTEREST] = row.interest + self.carried
         self.due[FEE] += row.fee - self.flat_fee
         self.accrued, self.flat_fee = row.accrued, row.fee
         self.recount()
@@ -110,6 +116,38 @@ class Instalment:
         self.waived[component] += taken
         self._leave(taken, day)
         return taken
+
+    def take_away(self, component: int, day: date) -> int:
+        """Owe none of a component here any more; returns what was owed, for it is owed elsewhere."""
+        owed = self.owed(component)
+        self.due[component] -= owed
+        self._leave(owed, day)
+        return owed
+
+    def swallow(self, other: "Instalment") -> None:
+        """Owe, and have been paid, what stood on another instalment."""
+        for mine, theirs in zip(self.buckets(), other.buckets(), strict=True):
+            for component in range(4):
+                mine[component] += theirs[component]
+        self.flat_fee += other.flat_fee
+        self.carried += other.carried
+        self.charges += other.charges
+        self.recount()
+
+    def release(self, day: date, note: Callable[[int, int], None]) -> int:
+        """Give back what was paid beyond what is due now, telling ``note`` of each component; returns all of it."""
+        surplus = 0
+        for component in range(4):
+            given_up = self.waived[component] + self.written[component]
+            self.due[component] = max(self.due[component], given_up)
+            over = self.paid[component] + given_up - self.due[component]
+            if over > 0:
+                self.paid[component] -= over
+                note(component, over)
+                surplus += over
+        self.recount()
+        self.paid_on = None if self.left else self.paid_on or day
+        return surplus
 
     def _leave(self, amount: int, day: date) -> None:
         self.left -= amount

@@ -100,6 +100,7 @@ def read_event(data: Mapping[str, Any], as_of: date) -> Event:
         amount=_named("amount", read_decimal, data.get("amount", "0")),
         kind=data.get("kind"),
         of=data.get("of"),
+        details=data.get("details"),
     )
 
 

@@ -2,13 +2,16 @@
 
 from collections import defaultdict
 from datetime import date
+from decimal import Decimal
 
-from lending.engine.instalment import DOWN_PAYMENT, EXTRA, Instalment
+from lending.engine.instalment import EXTRA, TAKES_NO_CHARGES, Instalment
 from lending.engine.money import from_minor, from_minors
+from lending.engine.periods import Period
 from lending.engine.state import Event, LoanState, Split
 from lending.engine.terms import Terms
 
 OVERPAID, RECOVERED = 4, 5
+FROM_CUSTOMER = ("REPAYMENT", "SETTLEMENT", "PREPAYMENT")
 
 
 class Loan:
@@ -19,11 +22,23 @@ class Loan:
         self.rows: list[Instalment] = []
         self.tranches: list[tuple[date, int]] = []  # day and amount beyond the down payment
         self.credits: list[tuple[Event, int]] = []  # what is still overpaid, oldest first
+        self.payments: dict[
+            str, int
+        ] = {}  # what of each payment of the customer the bank could still take back
         self.splits: dict[str, list[int]] = defaultdict(lambda: [0] * 6)
         self.status: str | None = None
         self.disbursed = self.received = self.refunded = self.recovered = 0
+        self.base = 0  # what flat interest and flat fees are counted on
+        self.steps: list[Period] | None = None  # the periods, where they are not those of the terms any more
+        self.brought = 0  # interest that accrued in periods that were cut short
+        self.is_uneven = False  # those periods need not be equal where the terms say so
+        self.bears = False  # deferred interest joins the balance and bears interest itself
+        self.skipped: set[date] = set()  # due dates of a payment holiday
         self.penalised_to: date | None = None
-        self.is_capped = self.is_cut = False
+        self.is_capped = self.is_cut = self.is_accelerated = False
+
+    def money(self, minor: int) -> Decimal:
+        return from_minor(minor, self.terms.decimals)
 
     def note(self, ref: str, component: int, amount: int) -> None:
         """Book where money of an event went, for its split."""
@@ -31,10 +46,10 @@ class Loan:
             self.splits[ref][component] += amount
 
     def row_of_charge(self, day: date) -> Instalment:
-        """The row with previous due < day <= due, never a down payment. Charges past the last due date share
+        """The row with previous due < day <= due, never one that a payment made. Charges past the last due date share
         one row of their own, due with the latest of them."""
         for row in self.rows:
-            if row.due_on >= day and row.kind != DOWN_PAYMENT:
+            if row.due_on >= day and row.kind not in TAKES_NO_CHARGES:
                 return row
         return self.extra_row(day)
 
@@ -44,13 +59,18 @@ class Loan:
         if last.kind == EXTRA:
             last.due_on = max(last.due_on, day)
             return last
-        row = Instalment(last.due_on, day)
+        row = Instalment(last.due_on, max(last.due_on, day))
         self.rows.append(row)
         return row
 
-    def row_for_debt(self, day: date) -> Instalment:
-        """Where principal that came back falls due: with the next instalment, or on a row of its own."""
-        return next((row for row in self.rows if row.due_on >= day), None) or self.extra_row(day)
+    def insert(self, row: Instalment) -> None:
+        """A row of its own after all that are due by its day."""
+        self.rows.insert(sum(1 for other in self.rows if other.due_on <= row.due_on), row)
+
+    def receive(self, event: Event, amount: int) -> None:
+        self.received += amount
+        if event.type in FROM_CUSTOMER:
+            self.payments[event.ref] = amount
 
     def add_credit(self, event: Event, amount: int) -> None:
         if amount:
@@ -88,5 +108,5 @@ class Loan:
         if not self.disbursed:
             return "APPROVED"
         if any(row.left for row in self.rows):
-            return "ACTIVE"
+            return "ACCELERATED" if self.is_accelerated else "ACTIVE"
         return "OVERPAID" if self.credits else "SETTLED"

@@ -19,7 +19,7 @@ PAST_DUE, DUE, IN_ADVANCE = range(3)
 
 def pay(loan: Loan, event: Event, amount: int) -> None:
     """Allocate a payment; what nothing is owed for becomes credit."""
-    loan.received += amount
+    loan.receive(event, amount)
     loan.add_credit(event, allocate(loan, event, event.type, event.on, amount))
 
 

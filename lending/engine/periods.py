@@ -95,6 +95,22 @@ def period_of(terms: Terms, start: date, end: date) -> Period:
     return Period(start, end, num * rate_num, den * rate_den)
 
 
+def broken_period(terms: Terms, start: date, end: date) -> Period:
+    """A period that need not be a whole step: by its days, and where the terms count no days (interest by PERIOD,
+    30/360 by months) by whole months and the odd days as a part of the month that they begin."""
+    if end == roll(start, terms.unit, terms.every):
+        return period_of(terms, start, end)
+    if terms.unit in ("MONTH", "YEAR") and terms.interest_period == "PERIOD":
+        months, parts = _months_between(start, end)
+        num, den = months, parts * 12
+    elif terms.unit == "WEEK" and terms.interest_period == "PERIOD":
+        num, den = (end - start).days, 7 * 52
+    else:
+        num, den = _fraction(terms, start, end, False)
+    rate_num, rate_den = terms.annual_rate.as_integer_ratio()
+    return Period(start, end, num * rate_num, den * rate_den)
+
+
 def _is_regular(terms: Terms, start: date, end: date, index: int) -> bool:
     """Whether a period is one whole step of the rhythm; agreed dates and a first due date can break it."""
     if terms.due_dates:

@@ -9,17 +9,24 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from lending.engine import penalty, settlement, tranches
+from lending.engine import penalty, restructure, settlement, tranches
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
+from lending.engine.chargeback import charge_back
 from lending.engine.errors import EventError
 from lending.engine.loan import OVERPAID, RECOVERED, Loan
 from lending.engine.money import to_minor
 from lending.engine.payment import pay, use_credit
+from lending.engine.prepayment import prepay
 from lending.engine.state import Event, LoanState, Payoff
 from lending.engine.terms import Terms
 
 PAYMENTS = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "PAYOUT_REFUND")
-ENDED_BY_WRITE_OFF = ("DISBURSEMENT", "CHARGE", "WAIVER", "SETTLEMENT", "WRITE_OFF", *PAYMENTS)
+RESTRUCTURINGS = ("ACCELERATION", "RESCHEDULE", "HARDSHIP", "HOLIDAY", "REAMORTISE", "REAGE")
+ENDED_BY_WRITE_OFF = (
+    *("DISBURSEMENT", "CHARGE", "WAIVER", "SETTLEMENT", "WRITE_OFF", "PREPAYMENT", "CHARGEBACK"),
+    *(*PAYMENTS, *RESTRUCTURINGS),
+)
+MAY_BE_ZERO = ("WRITE_OFF", "SETTLEMENT", *RESTRUCTURINGS)
 WAIVABLE = {"INTEREST": INTEREST, "FEE": FEE, "PENALTY": PENALTY}
 
 
@@ -114,7 +121,7 @@ def _amount(loan: Loan, event: Event) -> int:
         raise EventError(event.ref, f"amount {event.amount} is not a number") from None
     except ValueError as error:
         raise EventError(event.ref, f"amount {error}") from None
-    if amount < 0 or (amount == 0 and event.type not in ("WRITE_OFF", "SETTLEMENT")):
+    if amount < 0 or (amount == 0 and event.type not in MAY_BE_ZERO):
         raise EventError(event.ref, "amount must be above zero")
     if event.type != "DISBURSEMENT" and not loan.disbursed:
         raise EventError(event.ref, "comes before the disbursement")
@@ -175,7 +182,7 @@ def _refund_credit(loan: Loan, event: Event, amount: int) -> None:
         loan.add_credit(source, credit - taken)
     if left:
         loan.note(event.ref, PRINCIPAL, -left)
-        loan.row_for_debt(event.on).add_due(PRINCIPAL, left)
+        loan.row_of_charge(event.on).add_due(PRINCIPAL, left)
 
 
 _OTHERS = {
@@ -184,4 +191,12 @@ _OTHERS = {
     "RECOVERY": _recover,
     "CREDIT_REFUND": _refund_credit,
     "SETTLEMENT": settlement.settle,
+    "PREPAYMENT": prepay,
+    "CHARGEBACK": charge_back,
+    "ACCELERATION": restructure.accelerate,
+    "RESCHEDULE": restructure.reschedule,
+    "HARDSHIP": restructure.reschedule,
+    "HOLIDAY": restructure.holiday,
+    "REAMORTISE": restructure.reamortise,
+    "REAGE": restructure.reage,
 }

@@ -44,7 +44,8 @@ class Course(NamedTuple):
     """What has to be paid back over which periods.
 
     ``principal`` is what is still to be repaid, ``base`` the principal that flat interest and flat fees are
-    counted on, ``grace`` how many of the periods repay nothing yet.
+    counted on, ``grace`` how many of the periods repay nothing yet. The periods of ``uneven`` ones differ whatever
+    the terms say.
     """
 
     terms: Terms
@@ -52,6 +53,7 @@ class Course(NamedTuple):
     base: int
     steps: Sequence[Period]
     grace: int
+    uneven: bool = False
 
 
 def schedule(terms: Terms) -> tuple[Row, ...]:
@@ -79,15 +81,38 @@ def plan(terms: Terms) -> list[PlanRow]:
 
 def rows_of(course: Course, grace_interest: int = 0) -> list[PlanRow]:
     """The instalments of a course; interest of the first ``grace_interest`` falls due with the next one."""
-    parts = split(course)
-    fee = instalment_fee(course.terms, course.base)
-    rows = [
-        PlanRow(step.start_on, step.due_on, principal, interest, fee, interest)
-        for step, (principal, interest) in zip(course.steps, parts, strict=True)
-    ]
+    rows = plan_rows(course, split(course))
     if course.terms.method == Method.BULLET:
         return [_at_maturity(rows)]
     return _defer_interest(rows, grace_interest) if grace_interest else rows
+
+
+def plan_rows(course: Course, parts: Parts) -> list[PlanRow]:
+    fee = instalment_fee(course.terms, course.base)
+    return [
+        PlanRow(step.start_on, step.due_on, principal, interest, fee, interest)
+        for step, (principal, interest) in zip(course.steps, parts, strict=True)
+    ]
+
+
+def shortened(course: Course, pattern: Parts, grace_interest: int = 0) -> list[PlanRow]:
+    """The course in instalments as they were (``pattern``), until nothing is left: the last ones fall away.
+
+    A method that repays no principal before the end has none to leave out and keeps its term.
+    """
+    if course.terms.method in (Method.BULLET, Method.INTEREST_ONLY):
+        return rows_of(course, grace_interest)
+    totals = sorted(sum(parts) for parts in pattern[course.grace :])
+    level = totals[len(totals) // 2]
+    if course.terms.method == Method.EQUAL_INSTALMENT:
+        parts = _level(course, level)
+    elif course.terms.method == Method.FLAT:
+        parts = _flat_level(course, level)
+    else:
+        parts = _declining(course, [principal for principal, _ in pattern[:-1]])
+    used = max((number for number, (principal, _) in enumerate(parts, 1) if principal), default=1)
+    rows = plan_rows(course._replace(steps=course.steps[:used]), parts[:used])
+    return _defer_interest(rows, min(grace_interest, used - 1))
 
 
 def split(course: Course) -> Parts:
@@ -117,28 +142,34 @@ def interest_of(rounding: str, balance: int, step: Period) -> int:
 
 def _equal_instalment(course: Course) -> Parts:
     """等额本息: level instalments over the real factors; those in grace pay interest alone."""
-    terms, principal, _, steps, grace = course
-    head = [(0, interest_of(terms.rounding, principal, step)) for step in steps[:grace]]
-    tail = steps[grace:]
-    level = level_instalment(terms, principal, tail)
-    parts = _amortise(terms.rounding, principal, tail, level)
+    terms, principal, grace = course.terms, course.principal, course.grace
+    tail = course.steps[grace:]
+    level = level_instalment(terms, principal, tail, course.uneven)
+    parts = _level(course, level)
     if terms.residue == "SMOOTH" and terms.instalment_multiple_of is None:
-        parts = _smooth(terms.rounding, principal, tail, level, parts)
-    return head + parts
+        parts[grace:] = _smooth(terms.rounding, principal, tail, level, parts[grace:])
+    return parts
 
 
-def level_instalment(terms: Terms, principal: int, steps: Sequence[Period]) -> int:
+def _level(course: Course, level: int) -> Parts:
+    """Interest alone while in grace, then rows of ``level`` in all."""
+    terms, principal, _, steps, grace, _ = course
+    head = [(0, interest_of(terms.rounding, principal, step)) for step in steps[:grace]]
+    return head + _amortise(terms.rounding, principal, steps[grace:], level)
+
+
+def level_instalment(terms: Terms, principal: int, steps: Sequence[Period], uneven: bool = False) -> int:
     """P * prod(1 + f) / (1 + sum of the products), rounded: the annuity formula over uneven periods."""
     if not terms.annual_rate:
         return _to_multiple(terms, principal, len(steps))
-    product, total = _growth(terms, steps)
+    product, total = _growth(steps, is_uniform(terms) and not uneven)
     num, den = WIDE.divide(WIDE.multiply(principal, product), total).as_integer_ratio()
     return _to_multiple(terms, num, den)
 
 
-def _growth(terms: Terms, steps: Sequence[Period]) -> tuple[Decimal, Decimal]:
+def _growth(steps: Sequence[Period], are_equal: bool) -> tuple[Decimal, Decimal]:
     """The product of all (1 + f), and 1 + the sum of the products of the later ones."""
-    if is_uniform(terms):
+    if are_equal:
         num, den = steps[-1].num, steps[-1].den
         product = WIDE.power(WIDE.divide(num + den, den), len(steps))
         gained = WIDE.subtract(product, _ONE)
@@ -225,7 +256,7 @@ def _bullet(course: Course) -> Parts:
 
 def _flat(course: Course) -> Parts:
     """Interest on the base in every period and a level total; the last row takes the rest of both."""
-    terms, principal, base, steps, grace = course
+    terms, principal, base, steps, grace, _ = course
     interest = [interest_of(terms.rounding, base, step) for step in steps]
     num, den = _all_interest(steps[grace:], base)
     level = _to_multiple(terms, principal * den + num, den * (len(steps) - grace))
@@ -237,6 +268,18 @@ def _flat(course: Course) -> Parts:
     num, den = _all_interest(steps, base)
     rest = round_ratio(num, den, terms.rounding) - sum(interest[:-1])
     return [*parts, (balance, max(rest, 0))]
+
+
+def _flat_level(course: Course, level: int) -> Parts:
+    """Rows of ``level`` in all with flat interest, until the balance is paid."""
+    parts, balance = [], course.principal
+    for step in course.steps:
+        interest = interest_of(course.terms.rounding, course.base, step) if balance else 0
+        room = 0 if len(parts) < course.grace else max(level - interest, 0)
+        part = balance if len(parts) == len(course.steps) - 1 else min(room, balance)
+        parts.append((part, interest))
+        balance -= part
+    return parts
 
 
 def _flat_fee(course: Course) -> Parts:

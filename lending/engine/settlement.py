@@ -35,42 +35,38 @@ def settle(loan: Loan, event: Event, amount: int) -> None:
         pay(loan, event, amount)
 
 
-def cut(loan: Loan, event: Event) -> None:
+def cut(loan: Loan, event: Event, *, drops_fees: bool = False) -> None:
     """Rows due after the day become one row due on it: their principal, their charges, and the interest of
     the running period for the days used. Money that had paid more interest or fees pays principal instead."""
     loan.is_cut = True
     future = [row for row in loan.rows if row.due_on > event.on]
     if not future:
         return
+    past = [row for row in loan.rows if row.due_on <= event.on]
+    accrued = _interest_to(loan, event.on)
     one = _merged(future, event.on)
-    one.due[INTEREST] = _interest_to(loan, event.on) - sum(
-        row.due[INTEREST] for row in loan.rows if row.due_on <= event.on
-    )
-    one.due[INTEREST] = max(one.due[INTEREST], one.waived[INTEREST])
-    if loan.terms.settlement_fee == "WAIVE":
+    one.due[INTEREST] = max(accrued - sum(row.due[INTEREST] for row in past), one.waived[INTEREST])
+    if drops_fees or loan.terms.settlement_fee == "WAIVE":
         one.due[FEE] = max(one.due[FEE] - one.flat_fee, one.waived[FEE])
-    one.flat_fee = 0
+    one.flat_fee = one.carried = 0
     _move_surplus(loan, event, one)
     one.recount()
     if not one.left:
         one.paid_on = event.on
-    loan.rows = [row for row in loan.rows if row.due_on <= event.on] + [one]
+    loan.rows = [*past, one]
+    loan.brought = accrued - sum(row.accrued for row in past)
 
 
 def _merged(rows: Sequence[Instalment], on: date) -> Instalment:
     one = Instalment(rows[0].start_on, on, CUT)
     for row in rows:
-        for mine, theirs in zip(one.buckets(), row.buckets(), strict=True):
-            for component in range(4):
-                mine[component] += theirs[component]
-        one.flat_fee += row.flat_fee
-        one.charges += row.charges
+        one.swallow(row)
     return one
 
 
 def _interest_to(loan: Loan, on: date) -> int:
     """Interest that has accrued by ``on``: whole periods that are over, and the running one by its days."""
-    total = 0
+    total = loan.brought
     for row in loan.rows:
         if row.due_on <= on:
             total += row.accrued

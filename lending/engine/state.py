@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from lending.engine.money import from_minor
 
@@ -12,8 +13,10 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. ``kind``: FEE or PENALTY of a CHARGE; INTEREST, FEE or PENALTY of a WAIVER.
-    ``of``: the ref that a REVERSAL takes back. ``on`` of a CHARGE is the day it falls due."""
+    """One thing that happened. ``kind``: FEE or PENALTY of a CHARGE; INTEREST, FEE or PENALTY of a WAIVER; SHORTEN
+    or LOWER of a PREPAYMENT. ``of``: the ref that a REVERSAL or a CHARGEBACK takes back. ``on`` of a CHARGE is the
+    day it falls due. ``details``: what was agreed in a restructuring, plain values as `lending.engine.relief` reads
+    them."""
 
     ref: str
     type: str
@@ -21,6 +24,7 @@ class Event:
     amount: Decimal = ZERO
     kind: str | None = None
     of: str | None = None
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)

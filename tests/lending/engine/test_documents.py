@@ -34,13 +34,17 @@ def _terms(case: dict) -> Terms:
 
 
 def _events(terms: Terms, lines: list[str]) -> list[Event]:
-    """The disbursement and lines like "2024-02-15 CHARGE FEE 5"."""
-    events = [out(terms)]
-    for number, line in enumerate(lines):
-        day, kind, *rest = line.split()
-        part = rest[0] if len(rest) == 2 else None
-        events.append(Event(f"e{number}", kind, read_date(day), D(rest[-1]), kind=part))
-    return events
+    """The disbursement and lines like "2024-02-15 CHARGE FEE 5", or with details instead of an amount."""
+    return [out(terms), *(_event(f"e{number}", line) for number, line in enumerate(lines))]
+
+
+def _event(ref: str, line: str) -> Event:
+    day, type_, rest = line.split(maxsplit=2)
+    if rest.startswith("{"):
+        return Event(ref, type_, read_date(day), details=json.loads(rest))
+    *part, amount = rest.split()
+    named = {"of" if type_ == "CHARGEBACK" else "kind": part[0]} if part else {}
+    return Event(ref, type_, read_date(day), D(amount), **named)
 
 
 def _quote(case: dict) -> str:
@@ -104,6 +108,7 @@ def test_every_page_has_a_table() -> None:
         "billing",
         "day-counts",
         "penalty",
+        "restructuring",
         "schedules",
         "settlement",
     }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from lending.engine import Event, EventError, LoanState, Method, Terms, replay, schedule
+from lending.engine import Event, EventError, LoanState, Method, Terms, relief, replay, schedule
 from lending.engine.daycount import DAY_COUNTS
 from tests.lending.engine.cases import D, rules
 
@@ -88,6 +88,7 @@ ALLOCATIONS = [
     "DUE_THEN_PRINCIPAL",
     *(rules(p, f) for p in ("HORIZONTAL", "VERTICAL") for f in ("NEXT", "LAST", "NEXT_LAST", "REAMORTISE")),
 ]
+RESTRUCTURINGS = ["RESCHEDULE", "HARDSHIP", "HOLIDAY", "REAMORTISE", "REAGE"]
 TYPES = [
     "REPAYMENT",
     "REPAYMENT",
@@ -100,24 +101,60 @@ TYPES = [
     "CREDIT_REFUND",
     "REVERSAL",
     "SETTLEMENT",
+    "PREPAYMENT",
+    "PREPAYMENT",
+    "CHARGEBACK",
+    "ACCELERATION",
+    *RESTRUCTURINGS,
+    *RESTRUCTURINGS,
 ]
+
+
+@st.composite
+def details(draw: st.DrawFn, type_: str, on: date) -> dict[str, object]:
+    """What such an event may say, each part of it or not."""
+    overdue = {
+        "principal": st.sampled_from(["KEEP", "MOVE"]),
+        "interest": st.sampled_from(["KEEP", "CARRY", "CAPITALISE", "WAIVE"]),
+        "fee": st.sampled_from(["KEEP", "CARRY", "CAPITALISE", "WAIVE"]),
+        "penalty": st.sampled_from(["KEEP", "CARRY", "WAIVE"]),
+    }
+    choices: dict[str, st.SearchStrategy] = {
+        "annual_rate": st.sampled_from(["0", "0.03", "0.12"]),
+        "instalments": st.integers(1, 6),
+        "first_due_on": st.integers(1, 70).map(lambda days: (on + timedelta(days=days)).isoformat()),
+        "unit": st.sampled_from(["MONTH", "WEEK"]),
+        "method": st.sampled_from(["EQUAL_INSTALMENT", "EQUAL_PRINCIPAL", "INTEREST_ONLY", "BULLET", "FLAT"]),
+        "skip": st.integers(0, 2),
+        "skipped_interest": st.sampled_from(["CARRY", "CAPITALISE", "PAY"]),
+        "accrued": st.sampled_from(["CARRY", "CAPITALISE", "WAIVE"]),
+        "overdue": st.fixed_dictionaries({}, optional=overdue),
+    }
+    known = {name: choice for name, choice in choices.items() if name in relief.FIELDS[type_]}
+    return draw(st.fixed_dictionaries({}, optional=known))
 
 
 @st.composite
 def any_course(draw: st.DrawFn) -> tuple[Terms, list[Event]]:
     """Terms and a course of events as it may be entered: mostly in the order of days, some dated back."""
-    method = draw(st.sampled_from(METHODS))
+    method = draw(st.sampled_from(list(Method)))
+    custom = method == Method.CUSTOM
+    shares = tuple(D(draw(st.integers(100, 50_000))).scaleb(-2) for _ in range(draw(st.integers(1, 8))))
+    principal = D(draw(st.integers(10_000, 500_000))).scaleb(-2)
     terms = Terms(
-        principal=D(draw(st.integers(10_000, 500_000))).scaleb(-2),
+        principal=sum(shares) if custom else principal,
         annual_rate=D(0) if method == Method.FLAT_FEE else D(draw(st.integers(0, 3600))).scaleb(-4),
         method=method,
-        instalments=draw(st.integers(1, 8)),
+        instalments=len(shares),
+        custom_principal=shares if custom else (),
         disbursed_on=START,
         day_count=draw(st.sampled_from(["30/360", "ACT/ACT"])),
         interest_period=draw(st.sampled_from(["PERIOD", "DAILY"])),
         residue="SMOOTH",
-        down_payment_rate=draw(st.sampled_from([D(0), D("0.25")])),
+        down_payment_rate=D(0) if custom else draw(st.sampled_from([D(0), D("0.25")])),
         fee_rate=draw(st.sampled_from([D(0), D("0.01")])),
+        grace_principal_instalments=draw(st.integers(0, min(len(shares) - 1, 2))),
+        grace_interest_instalments=draw(st.integers(0, min(len(shares) - 1, 2))),
         allocation=draw(st.sampled_from(ALLOCATIONS)),
         penalty_rate=draw(st.sampled_from([D(0), D("0.18")])),
         penalty_cap=draw(st.sampled_from([None, D("20.00")])),
@@ -146,6 +183,17 @@ def _event(draw: st.DrawFn, ref: str, on: date, terms: Terms, before: list[Event
         if open_refs:
             return Event(ref, "REVERSAL", on, of=draw(st.sampled_from(open_refs)))
         type_ = "REPAYMENT"
+    elif type_ == "PREPAYMENT":
+        kind = draw(st.sampled_from(["SHORTEN", "LOWER"]))
+    elif type_ == "CHARGEBACK":
+        paid = [e for e in before if e.type in ("REPAYMENT", "PREPAYMENT", "SETTLEMENT") and e.on <= on]
+        if paid:
+            of = draw(st.sampled_from(paid))
+            part = draw(st.sampled_from([D("1"), D("0.5")]))
+            return Event(ref, type_, on, (of.amount * part).quantize(D("0.01"), "ROUND_UP"), of=of.ref)
+        type_ = "REPAYMENT"
+    elif type_ in (*RESTRUCTURINGS, "ACCELERATION"):
+        return Event(ref, type_, on, details=draw(details(type_, on)))
     return Event(ref, type_, on, amount.quantize(D("0.01"), "ROUND_UP"), kind=kind)
 
 
@@ -171,8 +219,14 @@ def test_money_is_conserved(course: tuple[Terms, list[Event]]) -> None:
     paid = sum((row.paid for row in state.rows), Decimal(0))
     received = sum(e.amount for e in kept if e.type in PAYING)
     assert state.received == received
-    assert paid + state.overpaid + _paid_out_of_credit(state, kept) == received
-    assert sum(row.principal for row in state.rows) == state.disbursed + _owed_again(state, kept)
+    returned = sum(e.amount for e in kept if e.type in BACK)
+    owed_anew = sum(row.principal for row in state.rows) - state.disbursed
+    assert state.refunded == returned
+    assert paid + state.overpaid + returned == received + owed_anew
+    assert owed_anew >= 0
+    if not {event.type for event in kept} & {*BACK, *RESTRUCTURINGS}:
+        assert owed_anew == 0
+    assert [row.due_on for row in state.rows] == sorted(row.due_on for row in state.rows)
     for row in state.rows:
         for name in ("principal", "interest", "fee", "penalty"):
             owed = getattr(row, name)
@@ -181,15 +235,8 @@ def test_money_is_conserved(course: tuple[Terms, list[Event]]) -> None:
         assert (row.outstanding == 0) == (row.paid_on is not None) or row.total == 0
 
 
-PAYING = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "SETTLEMENT")
-
-
-def _paid_out_of_credit(state: LoanState, kept: list[Event]) -> Decimal:
-    return -sum((state.splits[e.ref].overpaid for e in kept if e.type == "CREDIT_REFUND"), Decimal(0))
-
-
-def _owed_again(state: LoanState, kept: list[Event]) -> Decimal:
-    return -sum((state.splits[e.ref].principal for e in kept if e.type == "CREDIT_REFUND"), Decimal(0))
+PAYING = ("REPAYMENT", "GOODWILL", "MERCHANT_REFUND", "SETTLEMENT", "PREPAYMENT")
+BACK = ("CREDIT_REFUND", "CHARGEBACK")
 
 
 @settings(max_examples=150, deadline=None)
@@ -203,12 +250,17 @@ def test_splits_sum_to_their_amounts_and_to_the_rows(course: tuple[Terms, list[E
     for ref, event in by_ref.items():
         if event.type in PAYING:
             assert state.splits[ref].total == event.amount
-        elif event.type == "CREDIT_REFUND":
+        elif event.type in BACK:
             assert state.splits[ref].total == -event.amount
-    paying = [split for ref, split in state.splits.items() if by_ref[ref].type in PAYING]
-    for name in ("principal", "interest", "fee", "penalty"):
+        elif event.type in RESTRUCTURINGS:
+            assert ref not in state.splits or state.splits[ref].total == 0
+    paying = [split for ref, split in state.splits.items() if by_ref[ref].type != "WAIVER"]
+    for name in ("interest", "fee", "penalty"):
         paid = sum((getattr(row, f"{name}_paid") for row in state.rows), Decimal(0))
         assert sum((getattr(split, name) for split in paying), Decimal(0)) == paid
+    if not {event.type for event in by_ref.values()} & {*BACK, *RESTRUCTURINGS}:
+        paid = sum((row.principal_paid for row in state.rows), Decimal(0))
+        assert sum((split.principal for split in paying), Decimal(0)) == paid
 
 
 @settings(max_examples=100, deadline=None)
