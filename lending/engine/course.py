@@ -169,7 +169,7 @@ def reshare(loan: Loan, rest: Rest, shares: Sequence[int], total: int | None = N
     agreed = [row.due[PRINCIPAL] for row in rest.regular[: rest.done]] + list(shares)
     if any(agreed):
         money = tuple(loan.money(share) for share in agreed)
-        loan.terms = replace(loan.terms, principal=sum(money), custom_principal=money)
+        loan.terms = replace(loan.terms, principal=sum(money, loan.money(0)), custom_principal=money)
 
 
 def reterm(loan: Loan) -> None:

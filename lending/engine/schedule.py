@@ -272,7 +272,8 @@ def _flat(course: Course) -> Parts:
 
 def _flat_level(course: Course, level: int) -> Parts:
     """Rows of ``level`` in all with flat interest, until the balance is paid."""
-    parts, balance = [], course.principal
+    parts: Parts = []
+    balance = course.principal
     for step in course.steps:
         interest = interest_of(course.terms.rounding, course.base, step) if balance else 0
         room = 0 if len(parts) < course.grace else max(level - interest, 0)
