@@ -26,6 +26,7 @@ CONTACT_HOURS = "8-20"
 BEAT_SCHEDULE = {
     "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(hour=0, minute=5)},
     "send notices": {"task": "lending.tasks.send_notices", "schedule": timedelta(minutes=1)},
+    "match bank lines": {"task": "lending.tasks.match_bank_lines", "schedule": timedelta(minutes=1)},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
     "work the strategy": {

@@ -20,6 +20,11 @@ def payments() -> None:
     transaction.on_commit(lambda: _send("lending.tasks.post_payments"))
 
 
+def bank_lines() -> None:
+    """A bank statement was taken in."""
+    transaction.on_commit(lambda: _send("lending.tasks.match_bank_lines"))
+
+
 def _send(task: str) -> None:
     try:
         current_app.send_task(task, retry=False)

@@ -45,7 +45,7 @@ _LEDGER = (
 )
 _MONEY_IN = (
     *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),
-    "change_paymentfile",
+    *("change_paymentfile", "view_bankstatement", "view_bankline", "match_bankline"),
 )
 _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 

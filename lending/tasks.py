@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from lending import clock
-from lending.services import bulk_payments, close, notices
+from lending.services import bank, bulk_payments, close, notices
 
 
 @shared_task
@@ -27,3 +27,10 @@ def post_payments() -> None:
         while bulk_payments.post_batch(file_id=file_id, at=clock.now(), on=clock.today()):
             pass
         bulk_payments.finish(file_id=file_id, at=clock.now())
+
+
+@shared_task
+def match_bank_lines() -> None:
+    """Match the lines of bank statements that nobody looked at."""
+    while bank.match_lines(at=clock.now(), on=clock.today()):
+        pass

@@ -3,6 +3,7 @@
 from lending.admin import (  # noqa: F401  (each module registers its pages)
     applications,
     approvals,
+    bank,
     billing,
     close,
     collateral,

@@ -1,4 +1,5 @@
 from lending.models.application import Application, Document, Offer
+from lending.models.bank import BankLine, BankStatement
 from lending.models.calendar import BusinessDate, BusinessDay
 from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
@@ -23,6 +24,8 @@ __all__ = [
     "ApiRequest",
     "Application",
     "ApprovalRequest",
+    "BankLine",
+    "BankStatement",
     "BusinessDate",
     "BusinessDay",
     "CloseException",

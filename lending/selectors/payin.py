@@ -1,5 +1,6 @@
 """Reads for those who place money that came in."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
@@ -51,6 +52,14 @@ def owed(customer_id: int, on: date | None = None) -> Decimal:
     if on is not None:
         rows = rows.filter(due_on__lte=on)
     return rows.aggregate(sum=Sum("outstanding"))["sum"] or ZERO
+
+
+def owed_by(customer_ids: Iterable[int]) -> dict[int, Decimal]:
+    """All that each of these customers has still to pay."""
+    rows = Instalment.objects.filter(
+        loan__customer_id__in=customer_ids, loan__state__in=Loan.OWING, outstanding__gt=0
+    )
+    return dict(rows.order_by().values_list("loan__customer_id").annotate(sum=Sum("outstanding")))
 
 
 def suspense_difference() -> Decimal:

@@ -17,10 +17,10 @@ from django_fsm import TransitionNotAllowed
 
 from lending import reference
 from lending.errors import Refused
-from lending.models import Loan, PaymentFile, PaymentRow, Product, Transaction, UnappliedMoney
+from lending.models import BankLine, Loan, PaymentFile, PaymentRow, Product, Transaction, UnappliedMoney
 from lending.selectors import payin
 from lending.selectors.ledger import tie_out
-from lending.services import bulk_payments, close, customers, lines, purchases, unapplied
+from lending.services import bank, bulk_payments, close, customers, lines, purchases, unapplied
 from lending.services.bulk_payments import Options
 from tests.support import eventually
 
@@ -125,6 +125,37 @@ def test_held_money_applied_by_two_at_once_is_not_spent_twice(
     assert sorted(isinstance(result, Refused) for result in results) == [False, True]
     assert (UnappliedMoney.objects.get().left, repayments()) == (D("20.00"), [D("80.00")])
     assert payin.suspense_difference() == 0
+
+
+def test_one_bank_line_matched_by_two_officers_at_once_posts_once(
+    loan: Loan, together: Callable[..., list]
+) -> None:
+    text = "date,amount,reference,bank reference\n2026-03-02,70,who knows,r1\n"
+    bank.take_in(name="s", content=text.encode(), account="main", by=None, at=AT)
+    line, other = BankLine.objects.get(), bought("二")
+
+    def assign(to: Loan) -> Any:
+        return bank.assign(line_id=line.pk, loan_id=to.pk, **STAMP)
+
+    results = together(lambda: assign(loan), lambda: assign(other))
+    assert sorted(isinstance(result, TransitionNotAllowed) for result in results) == [False, True]
+    assert repayments() == [D("70.00")]
+
+
+def test_two_workers_match_one_statement_and_post_each_line_once(
+    loan: Loan, together: Callable[..., list]
+) -> None:
+    rows = "".join(f"2026-03-02,{n},{loan},r{n}\n" for n in range(1, 21))
+    bank.take_in(
+        name="s",
+        content=f"date,amount,reference,bank reference\n{rows}".encode(),
+        account="main",
+        by=None,
+        at=AT,
+    )
+    match = lambda: bank.match_lines(at=AT, on=MONDAY)  # noqa: E731
+    assert sum(together(match, match)) == 20
+    assert sorted(repayments()) == [D(n) for n in range(1, 21)]
 
 
 WORK = """

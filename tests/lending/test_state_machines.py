@@ -11,6 +11,7 @@ from django_fsm import TransitionNotAllowed
 from lending.models import (
     Application,
     ApprovalRequest,
+    BankLine,
     BusinessDay,
     CloseException,
     Collateral,
@@ -110,6 +111,12 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
     Payment: {
         "succeed": ({}, {"STARTED": "PAID"}),
         "fail": ({"error": "x"}, {"STARTED": "FAILED"}),
+    },
+    BankLine: {
+        "post": ({}, {"OPEN": "POSTED"}),
+        "hold": ({}, {"OPEN": "HELD"}),
+        "ignore": ({"reason": "x"}, {"OPEN": "IGNORED"}),
+        "reopen": ({}, {"IGNORED": "OPEN"}),
     },
     UnappliedMoney: {
         "use_up": ({}, {"HELD": "APPLIED"}),
