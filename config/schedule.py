@@ -24,7 +24,8 @@ CLOSE_STEPS: list[str] = [
 CONTACT_HOURS = "8-20"
 
 BEAT_SCHEDULE = {
-    "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(hour=0, minute=5)},
+    # Five past midnight, and again, should it have been stopped: it does only what is left to do.
+    "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(minute="5-59/10")},
     "send notices": {"task": "lending.tasks.send_notices", "schedule": timedelta(minutes=1)},
     "match bank lines": {"task": "lending.tasks.match_bank_lines", "schedule": timedelta(minutes=1)},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},

@@ -106,7 +106,8 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
                 permission="lending.view_account",
             ),
             Item(_("Journal"), "menu_book", "lending.journalentry"),
-            Item(_("Day close"), "event_available", "lending.businessdate"),
+            Item(_("Daily close"), "event_available", "lending.businessdate"),
+            Item(_("Loans set aside"), "playlist_remove", "lending.closeexception"),
         ],
     ),
     (
@@ -152,11 +153,15 @@ def _mark_active(request: HttpRequest, entries: list[dict[str, Any]]) -> None:
 
 
 def business_date(request: HttpRequest) -> list[str] | None:
-    """The label at the head of every page: the day the books are on."""
-    from lending.models import BusinessDate
+    """The label at the head of every page: the day the books are on, and whether it is being closed."""
+    from lending.models import BusinessDay
 
-    day = BusinessDate.objects.values_list("date", flat=True).first()
-    return [day.isoformat(), "info"] if day else None
+    day = BusinessDay.objects.exclude(state=BusinessDay.State.CLOSED).order_by("date").first()
+    if day is None:
+        return None
+    closing = day.state == BusinessDay.State.CLOSING
+    words = _("%(date)s · closing") % {"date": day} if closing else str(day)
+    return [str(words), "warning" if closing else "info"]
 
 
 def language_url(request: HttpRequest) -> str:

@@ -8,12 +8,18 @@ from datetime import date, datetime, time
 
 from django.utils import timezone
 
-from lending.models import BusinessDate
+from lending.models import BusinessDate, BusinessDay
 
 
 def today() -> date:
     """The open business date."""
     return BusinessDate.current()
+
+
+def day_state() -> str:
+    """Whether the open business date is OPEN or being closed (CLOSING)."""
+    state: str | None = BusinessDay.objects.filter(pk=today()).values_list("state", flat=True).first()
+    return state or BusinessDay.State.OPEN.value
 
 
 def now() -> datetime:

@@ -5,7 +5,13 @@ import logging
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from kombu.exceptions import OperationalError
+
+from lending.models import BusinessDay, DayClose
+
+# More hands than these would only wait for the database.
+MOST_HELPERS = 7
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +29,19 @@ def payments() -> None:
 def bank_lines() -> None:
     """A bank statement was taken in."""
     transaction.on_commit(lambda: _send("lending.tasks.match_bank_lines"))
+
+
+def helpers(day: BusinessDay) -> None:
+    """A day is being closed: a worker for each shard after the first may lend a hand."""
+    shards = DayClose.objects.filter(date=day.date).aggregate(most=Max("shards"))["most"] or 1
+    for _helper in range(min(shards, MOST_HELPERS + 1) - 1):
+        transaction.on_commit(lambda: _send("lending.tasks.help_close"))
+
+
+def closers(day: BusinessDay) -> None:
+    """A day is to be closed by the workers, not by who says so."""
+    transaction.on_commit(lambda: _send("lending.tasks.help_close"))
+    helpers(day)
 
 
 def _send(task: str) -> None:

@@ -41,7 +41,7 @@ _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
 _APPLICATIONS = ("view_application", "view_document", "view_offer")
 _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
-    "change_businessdate",
+    *("change_businessdate", "view_businessday", "view_closeexception", "change_closeexception"),
 )
 _MONEY_IN = (
     *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),
@@ -53,7 +53,8 @@ _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 # change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
 # its states; add_product and change_product, to write a draft and put it on sale; add_approvalrequest, to take
 # back what one asked a second person for; change_businessdate, to close the day; add_unappliedmoney, to take in
-# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them.
+# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them; change_closeexception,
+# to take a loan that was set aside in again.
 GRANTS: dict[str, tuple[str, ...]] = {
     "credit_officer": (
         *_FILE_AND_ASK,

@@ -2,15 +2,23 @@
 
 from celery import shared_task
 
-from lending import clock
+from lending import clock, nudge
 from lending.services import bank, bulk_payments, close, notices
 
 
 @shared_task
 def close_day() -> None:
     """Close what the wall clock has left behind: yesterday, and the days before it that were missed."""
-    while clock.today() < clock.wall_date():
-        close.close_day(at=clock.closing(), watch=clock.wall)
+    while (on := clock.today()) < clock.wall_date():
+        at = clock.closing()
+        nudge.helpers(close.begin(at=at, on=on))
+        close.close_day(at=at, on=on, watch=clock.wall)
+
+
+@shared_task
+def help_close() -> None:
+    """Take shards of the day that is being closed, beside whoever else does."""
+    close.lend_a_hand(watch=clock.wall)
 
 
 @shared_task

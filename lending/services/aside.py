@@ -93,7 +93,12 @@ def attempt(step: Step, *, on: date, at: datetime, shard: Shard) -> int:
 def set_aside(loan_id: int, path: str, error: Exception, *, on: date, at: datetime) -> CloseException:
     """Leave the loan out of the steps that go over loans, until somebody has looked at it."""
     loan = Loan.objects.get(pk=loan_id)
-    reason = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:500]
+    reason = reason_of(error)
     row = CloseException.objects.create(loan=loan, step=path, date=on, reason=reason, opened_at=at)
     events.record("loan.set_aside", loan, by=None, at=at, step=path, reason=reason, business_date=on)
     return row
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, in one line."""
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0][:500]

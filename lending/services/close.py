@@ -43,6 +43,7 @@ def open_books(*, on: date) -> date:
 def close_day(
     *,
     at: datetime,
+    on: date | None = None,
     parts: int | None = None,
     workers: int = 1,
     progress: Progress | None = None,
@@ -50,11 +51,12 @@ def close_day(
 ) -> date:
     """Run what the open business date still lacks, in order, then open the next. Returns the day that was closed.
 
-    The loans are shared out in `parts` ranges (by default as many as the book is large) among `workers` connections.
-    With `watch`, a clock for people to look at, a shard is seen to run while it does. Safe to run again after a kill,
-    and by several at once. What a step raises comes out here, and the day stays where it is.
+    With `on` only that day is closed: nothing happens when somebody else has closed it meanwhile. The loans are shared
+    out in `parts` ranges (by default as many as the book is large) among `workers` connections. With `watch`, a clock
+    for people to look at, a shard is seen to run while it does. Safe to run again after a kill, and by several at once.
+    What a step raises comes out here, and the day stays where it is.
     """
-    day = begin(at=at, parts=parts)
+    day = begin(at=at, on=on, parts=parts)
     if workers == 1:
         work(day=day, progress=progress, watch=watch)
     else:
@@ -63,21 +65,32 @@ def close_day(
     return day.date
 
 
-@transaction.atomic
-def begin(*, at: datetime, parts: int | None = None) -> BusinessDay:
-    """Write down what the open day needs, and that what failed may be tried again.
+def lend_a_hand(*, watch: Watch | None = None) -> None:
+    """Work on the day that is being closed, if there is one, beside whoever else does; another is not begun."""
+    day = BusinessDay.objects.filter(state=BusinessDay.State.CLOSING).first()
+    if day is not None:
+        work(day=day, watch=watch)
+        finish(day=day)
 
-    A plan that exists stays as it is; so does its `at`, which all steps take for now.
+
+@transaction.atomic
+def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> BusinessDay:
+    """Write down what the open day needs, and that what failed may be tried again; returns the day.
+
+    A plan that exists stays as it is; so does its `at`, which all steps take for now. With `on`, a day that has been
+    closed meanwhile is returned as it is.
     """
-    on = BusinessDate.objects.select_for_update().values_list("date", flat=True).get()
-    day = BusinessDay.objects.filter(pk=on).first() or calendar.new_day(on)
+    open_on = BusinessDate.objects.select_for_update().values_list("date", flat=True).get()
+    day = BusinessDay.objects.filter(pk=on or open_on).first() or calendar.new_day(on or open_on)
+    if day.date != open_on:
+        return day
     if day.state == BusinessDay.State.OPEN:
         day.start_closing(at=at)
         day.save()
-    planned = list(DayClose.objects.filter(date=on))
+    planned = list(DayClose.objects.filter(date=open_on))
     missing = [step for step in steps.listed() if step.path not in {row.step for row in planned}]
     ranges = shards.ranges(parts) if any(step.sharded for step in missing) else []
-    DayClose.objects.bulk_create(row for step in missing for row in _plan(on, step, ranges))
+    DayClose.objects.bulk_create(row for step in missing for row in _plan(open_on, step, ranges))
     for row in planned:
         if row.state == State.FAILED:
             row.retry()

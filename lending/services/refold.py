@@ -20,10 +20,7 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
     """
     account = _lock(loan_id)
     loan = account.loan
-    try:
-        state = engine.replay(account.terms, posting.as_events(account.history), on)
-    except engine.EventError as error:
-        raise Refused("impossible", str(error)) from error
+    state = _fold(account, on)
     position = state.position(on)
     lines = posting._difference(loan, position)
     if sum(amount for _account, amount in lines):
@@ -33,6 +30,24 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
     ledger.post([booking])
     _write(account)
     return any(amount for _account, amount in lines)
+
+
+@transaction.atomic
+def is_behind(*, loan_id: int, on: date) -> bool:
+    """Whether the loan's balances are not those of its transactions as of `on`; also where it cannot be folded."""
+    account = _lock(loan_id)
+    try:
+        position = _fold(account, on).position(on)
+    except Refused:
+        return True
+    return any(amount for _account, amount in posting._difference(account.loan, position))
+
+
+def _fold(account: posting._Account, on: date) -> engine.LoanState:
+    try:
+        return engine.replay(account.terms, posting.as_events(account.history), on)
+    except engine.EventError as error:
+        raise Refused("impossible", str(error)) from error
 
 
 def _lock(loan_id: int) -> posting._Account:

@@ -1,17 +1,20 @@
 """The daily close: days as data, steps and shards done once, bad loans set aside, and nothing stuck."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.db import DataError, connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from lending import engine
+from lending import engine, tasks
+from lending.errors import Refused
 from lending.models import (
     BusinessDate,
     BusinessDay,
@@ -24,9 +27,9 @@ from lending.models import (
     Transaction,
 )
 from lending.selectors.ledger import tie_out, trial_balance
-from lending.services import calendar, close, posting, shards, steps
+from lending.services import calendar, close, exceptions, posting, refold, shards, steps
 
-from .conftest import MONDAY, moment
+from .conftest import MONDAY, SHANGHAI, moment
 
 D = Decimal
 OPEN_DAY = "lending.services.accrual.open_day"
@@ -53,6 +56,12 @@ def as_folded(loan: Loan) -> None:
     assert {part: getattr(loan, part) for part in posting.ACCOUNTS} == {
         part: getattr(position, part) for part in posting.ACCOUNTS
     }
+
+
+@pytest.fixture
+def only_money(settings: Any) -> None:
+    """The steps that move loans: many days in little time."""
+    settings.CLOSE_STEPS = ["lending.services.arrears.hold", OPEN_DAY]
 
 
 # --- days -------------------------------------------------------------------------------------------------------
@@ -190,7 +199,7 @@ def test_without_loans_there_is_one_shard(books: date) -> None:
     assert shards.ranges(4) == [(0, steps.LAST)]
 
 
-def test_shards_come_to_the_same_books_as_one(make_loan: Callable[..., Loan]) -> None:
+def test_shards_come_to_the_same_books_as_one(only_money: None, make_loan: Callable[..., Loan]) -> None:
     loans = [make_loan(amount=str(1000 + number), ref=f"o-{number}") for number in range(7)]
     close_days(60, parts=3)
     for loan in loans:
@@ -217,7 +226,9 @@ def test_the_plan_of_a_day_stays_when_another_number_of_shards_is_asked_for(
 
 
 @pytest.fixture
-def late_loans(make_loan: Callable[..., Loan], run_to: Callable[[date], datetime]) -> list[Loan]:
+def late_loans(
+    only_money: None, make_loan: Callable[..., Loan], run_to: Callable[[date], datetime]
+) -> list[Loan]:
     """Five loans, a week late."""
     loans = [make_loan(ref=f"o-{number}") for number in range(5)]
     due = min(Instalment.objects.values_list("due_on", flat=True))
@@ -292,3 +303,119 @@ def test_the_command_says_which_step_failed(books: date, settings: Any) -> None:
     with pytest.raises(CommandError, match="no good"):
         call_command("close_day", stderr=StringIO())
     assert DayClose.objects.get().started_at is not None
+
+
+# --- working off the exceptions -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aside(late_loans: list[Loan]) -> CloseException:
+    """A loan that was left behind three days ago, because of a figure that is right again by now."""
+    loan = late_loans[2]
+    counted = loan.instalments.get(number=1).penalty_base
+    spoil(loan)
+    close_days(3)
+    loan.instalments.filter(number=1).update(penalty_base=counted)
+    return CloseException.objects.get()
+
+
+def now() -> dict[str, Any]:
+    return {"by": None, "at": moment(BusinessDate.current()), "on": BusinessDate.current()}
+
+
+def test_a_loan_tried_again_catches_up_with_all_it_missed(aside: CloseException) -> None:
+    day = BusinessDate.current()
+    exceptions.retry(exception_id=aside.pk, **now())
+    as_folded(aside.loan)
+    assert JournalEntry.objects.get(key=f"caught-up:{aside.pk}").booked_on == day
+    aside.refresh_from_db()
+    assert aside.state == "RESOLVED"
+    close_days(2)
+    as_folded(aside.loan)
+    the_books_agree()
+    with pytest.raises(Refused, match="already"):
+        exceptions.retry(exception_id=aside.pk, **now())
+
+
+def test_a_loan_tried_again_in_the_middle_of_a_close_is_at_the_next_day(
+    aside: CloseException, settings: Any
+) -> None:
+    before = list(settings.CLOSE_STEPS)
+    settings.CLOSE_STEPS = [*before, "tests.lending.test_close.fails"]
+    with pytest.raises(ZeroDivisionError):
+        close_days(1)
+    exceptions.retry(exception_id=aside.pk, **now())
+    settings.CLOSE_STEPS = before
+    close_days(1)
+    as_folded(aside.loan)
+    the_books_agree()
+
+
+def test_a_loan_that_still_fails_stays_aside_with_its_reason(aside: CloseException) -> None:
+    Loan.objects.filter(pk=aside.loan_id).update(principal=F("principal") + 1)
+    with pytest.raises(Refused) as refused:
+        exceptions.retry(exception_id=aside.pk, **now())
+    assert refused.value.code == "still_failing"
+    aside.refresh_from_db()
+    assert (aside.state, aside.attempts) == ("OPEN", 1)
+    assert "differ" in aside.reason
+
+
+def test_what_is_behind_cannot_be_called_resolved(aside: CloseException) -> None:
+    with pytest.raises(Refused) as refused:
+        exceptions.resolve(exception_id=aside.pk, note="looked at it", **now())
+    assert refused.value.code == "behind"
+    refold.refold(loan_id=aside.loan_id, key="by hand", on=BusinessDate.current())
+    with pytest.raises(Refused):
+        exceptions.resolve(exception_id=aside.pk, note="  ", **now())
+    row = exceptions.resolve(exception_id=aside.pk, note="put right by hand", **now())
+    assert (row.state, row.note) == ("RESOLVED", "put right by hand")
+    assert Event.objects.filter(kind="loan.taken_in").count() == 1
+
+
+def test_a_step_without_a_way_to_catch_up_is_run_again_for_the_loan(make_loan: Callable[..., Loan]) -> None:
+    loan = make_loan()
+    row = CloseException.objects.create(
+        loan=loan, step="tests.lending.test_close.counts", date=MONDAY, reason="x", opened_at=moment(MONDAY)
+    )
+    exceptions.retry(exception_id=row.pk, **now())
+    assert counted == [(MONDAY, [loan.pk])]
+
+
+counted: list[tuple[date, list[int]]] = []
+
+
+@steps.step("counts", sharded=True)
+def counts(*, on: date, at: datetime, shard: steps.Shard) -> int:
+    counted.append((on, list(shard.among(Loan.objects.all()).values_list("pk", flat=True))))
+    return 1
+
+
+# --- hands --------------------------------------------------------------------------------------------------------
+
+
+def test_the_clock_catches_up_with_the_wall_day_by_day_and_not_beyond(books: date) -> None:
+    with time_machine.travel(datetime.combine(MONDAY + timedelta(days=3), time(0, 5), SHANGHAI)):
+        tasks.close_day()
+        tasks.close_day()
+    assert BusinessDate.current() == MONDAY + timedelta(days=3)
+    days = BusinessDay.objects.filter(state="CLOSED").order_by("date")
+    assert [day.date for day in days] == [MONDAY + timedelta(days=number) for number in range(3)]
+    assert [day.closing_at.astimezone(SHANGHAI).date() for day in days if day.closing_at] == [
+        d.date for d in days
+    ]
+
+
+def test_a_helper_begins_no_day(books: date) -> None:
+    tasks.help_close()
+    assert BusinessDay.objects.get().state == "OPEN"
+    close.begin(at=moment(MONDAY, 23))
+    tasks.help_close()
+    tasks.help_close()
+    assert BusinessDate.current() == MONDAY + timedelta(days=1)
+
+
+def test_whoever_comes_too_late_does_not_close_the_next_day(books: date) -> None:
+    close.close_day(at=moment(MONDAY, 23), on=MONDAY)
+    close.close_day(at=moment(MONDAY, 23), on=MONDAY)
+    assert BusinessDate.current() == MONDAY + timedelta(days=1)

@@ -50,7 +50,12 @@ class Command(BaseCommand):
         bar = Bar(self.stderr)
         try:
             day = close.close_day(
-                at=clock.closing(), parts=shards, workers=shards or 1, progress=bar, watch=clock.wall
+                at=clock.closing(),
+                on=clock.today(),
+                parts=shards,
+                workers=shards or 1,
+                progress=bar,
+                watch=clock.wall,
             )
         except Exception as error:
             bar.end()
