@@ -53,8 +53,8 @@ _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 # change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
 # its states; add_product and change_product, to write a draft and put it on sale; add_approvalrequest, to take
 # back what one asked a second person for; change_businessdate, to close the day; add_unappliedmoney, to take in
-# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them; change_closeexception,
-# to take a loan that was set aside in again.
+# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them;
+# change_closeexception, to take a loan that was set aside in again.
 GRANTS: dict[str, tuple[str, ...]] = {
     "credit_officer": (
         *_FILE_AND_ASK,
