@@ -152,6 +152,8 @@ def _read(postings: Sequence[Posting]) -> "_Read":
         (IDS, [len(postings)]),
         (ENTRY_IDS, [len(postings)]),
     )
+    if len(loans) < len(ids):
+        raise Loan.DoesNotExist(f"no loan {sorted({*ids} - {loan.pk for loan in loans})}")
     accounts = {loan.pk: _Account(loan, engine.Terms.from_json(loan.terms), loan.principal) for loan in loans}
     for row in instalments:
         accounts[row.loan_id].instalments[row.number] = row
