@@ -8,6 +8,7 @@ from celery.schedules import crontab
 CLOSE_STEPS: list[str] = [
     "lending.services.applications.expire",
     "lending.services.approvals.expire",
+    "lending.services.mandates.expire",
     "lending.services.purchases.expire",
     "lending.services.statements.issue",
     "lending.services.unapplied.apply_unapplied",
@@ -28,6 +29,7 @@ BEAT_SCHEDULE = {
     "close the day": {"task": "lending.tasks.close_day", "schedule": crontab(minute="5-59/10")},
     "send notices": {"task": "lending.tasks.send_notices", "schedule": timedelta(minutes=1)},
     "match bank lines": {"task": "lending.tasks.match_bank_lines", "schedule": timedelta(minutes=1)},
+    "collect debits": {"task": "lending.tasks.collect_debits", "schedule": crontab(minute=30, hour="7-21/2")},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
     "work the strategy": {

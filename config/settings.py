@@ -314,6 +314,9 @@ PURCHASE_SCREENS = ["risk.services.screens.screen_purchase"]
 SCORING_TASK = "risk.tasks.score_applications"
 # Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.
 PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
+# Direct debits: how many days before a customer is told, and on which days after the due day an account is asked.
+# "products" may say otherwise for the code of a product: {"pay-later": {"retry_days": [0, 2]}}.
+AUTO_DEBIT: dict = {"notice_days": 2, "retry_days": [0, 1, 3, 7], "products": {}}
 # A shop that sells nothing, to see what buying on a line is like.
 DEMO_SHOP = env.flag("DEMO_SHOP", DEBUG)
 # Dotted paths, told of every order and return in that shop, as a platform would tell by the API.

@@ -87,6 +87,8 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
         [
             Item(_("Bills"), "receipt_long", "lending.statement"),
             Item(_("Payments"), "payments", "lending.payment"),
+            Item(_("Debit mandates"), "contract", "lending.mandate"),
+            Item(_("Debits"), "event_repeat", "lending.debit"),
             Item(_("Payment files"), "upload_file", "lending.paymentfile"),
             Item(_("Bank statements"), "account_balance", "lending.bankstatement"),
             Item(_("Bank lines"), "list_alt", "lending.bankline"),

@@ -181,6 +181,47 @@ WORDINGS: dict[str, Wording] = {
         ),
         Words("还款未成功", "您的还款 {{ amount }} 未成功，款项未扣除。请重试：{{ pay_url }}"),
     ),
+    "mandate_signed": Wording(
+        ("account", "limit"),
+        Words(
+            "Your direct debit is set up",
+            "From now on we take what is due from your account {{ account }}, at most {{ limit }} each time, and tell "
+            "you before. You can end it at any time: {{ home_url }}",
+        ),
+        Words(
+            "自动还款已开通",
+            "您已开通自动还款，到期款项将从账户 {{ account }} 扣款，单笔不超过 {{ limit }}，扣款前会通知您。"
+            "您可随时取消：{{ home_url }}",
+        ),
+    ),
+    "mandate_ended": Wording(
+        (),
+        Words(
+            "Your direct debit has ended",
+            "We no longer take payments from your account. Please pay what is due yourself: {{ pay_url }}",
+        ),
+        Words("自动还款已终止", "我们不再从您的账户自动扣款，请您自行按期还款：{{ pay_url }}"),
+    ),
+    "debit_planned": Wording(
+        ("amount", "day", "account"),
+        Words(
+            "We will take your payment",
+            "On {{ day }} we will take {{ amount }} from your account {{ account }}. Please see that it is there; if "
+            "you pay before, nothing is taken.",
+        ),
+        Words(
+            "自动扣款提醒",
+            "我们将于 {{ day }}从您的账户 {{ account }} 扣款 {{ amount }}，请确保余额充足；如您提前还款，则不再扣款。",
+        ),
+    ),
+    "debit_failed": Wording(
+        ("amount",),
+        Words(
+            "We could not take your payment",
+            "We could not take {{ amount }} from your account. Please pay here: {{ pay_url }}",
+        ),
+        Words("自动扣款未成功", "我们未能从您的账户扣款 {{ amount }}，请在此还款：{{ pay_url }}"),
+    ),
     "money_held": Wording(
         ("amount",),
         Words(

@@ -34,7 +34,8 @@ _CUSTOMER_FILE = (
     *("view_customer", "view_consent", "view_industry", "view_creditline", "view_linehold"),
     *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
-    *("view_unappliedmoney", "view_unappliedmove"),
+    *("view_unappliedmoney", "view_unappliedmove", "view_mandate", "view_mandateaccount", "view_debit"),
+    "view_debitattempt",
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
@@ -46,6 +47,7 @@ _LEDGER = (
 _MONEY_IN = (
     *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),
     *("change_paymentfile", "view_bankstatement", "view_bankline", "match_bankline"),
+    *("change_mandate", "change_debit"),
 )
 _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from lending import clock, nudge
-from lending.services import bank, bulk_payments, close, notices
+from lending.services import bank, bulk_payments, close, debits, notices
 
 
 @shared_task
@@ -42,3 +42,10 @@ def match_bank_lines() -> None:
     """Match the lines of bank statements that nobody looked at."""
     while bank.match_lines(at=clock.now(), on=clock.today()):
         pass
+
+
+@shared_task
+def collect_debits() -> None:
+    """Announce the direct debits that come up, and try those whose day has come."""
+    debits.plan(on=clock.today(), at=clock.now())
+    debits.collect(on=clock.today(), at=clock.now())

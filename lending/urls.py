@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lending.views import apply, home, line, me, money, offer, profile, public, sandbox, shop
+from lending.views import apply, home, line, mandate, me, money, offer, profile, public, sandbox, shop
 
 app_name = "lending"
 
@@ -51,5 +51,7 @@ urlpatterns = [
     path(
         "me/consents/<slug:purpose>/withdraw/", me.change_consent, {"given": False}, name="withdraw_consent"
     ),
+    path("me/debit/", mandate.mandate, name="mandate"),
+    path("me/debit/<int:pk>/end/", mandate.revoke, name="revoke_mandate"),
     path("me/export/", me.export, name="export"),
 ]

@@ -12,6 +12,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     ledger,
     lines,
     loans,
+    mandates,
     payment_files,
     people,
     products,

@@ -17,6 +17,7 @@ from lending.models import (
     Collateral,
     Consent,
     Customer,
+    Debit,
     Document,
     Event,
     LineHold,
@@ -92,6 +93,15 @@ WORDS = {
     "bank.held": _("Bank line held as unapplied"),
     "bank.ignored": _("Bank line ignored"),
     "bank.reopened": _("Bank line put back into the queue"),
+    "mandate.signed": _("Direct debit allowed"),
+    "mandate.suspended": _("Direct debit suspended"),
+    "mandate.resumed": _("Direct debit goes on"),
+    "mandate.revoked": _("Direct debit taken back"),
+    "mandate.expired": _("Direct debit ran out"),
+    "debit.planned": _("Debit announced"),
+    "debit.refused": _("An account refused a debit"),
+    "debit.failed": _("Debit failed"),
+    "debit.stopped": _("Debit called off"),
     "statement.issued": _("Bill issued"),
     "notice.failed": _("Message could not be delivered"),
     "collateral.proposed": _("Collateral proposed"),
@@ -160,6 +170,7 @@ _CODES = {
         LineHold.Cause,
         Transaction.Type,
         UnappliedMoney.Reason,
+        Debit.Reason,
     )
     for code, words in choices.choices
 }

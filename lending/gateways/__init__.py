@@ -1,3 +1,3 @@
-from lending.gateways.base import Answer, Forged, Gateway, current, page
+from lending.gateways.base import Answer, Forged, Gateway, Order, Taken, current, debit, page
 
-__all__ = ["Answer", "Forged", "Gateway", "current", "page"]
+__all__ = ["Answer", "Forged", "Gateway", "Order", "Taken", "current", "debit", "page"]

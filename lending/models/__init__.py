@@ -15,6 +15,7 @@ from lending.models.house import (
 from lending.models.ledger import Account, JournalEntry, JournalLine
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
+from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
 from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
 from lending.models.user import User
@@ -34,6 +35,8 @@ __all__ = [
     "CreditLine",
     "Customer",
     "DayClose",
+    "Debit",
+    "DebitAttempt",
     "Document",
     "Event",
     "Industry",
@@ -43,6 +46,8 @@ __all__ = [
     "LimitChange",
     "LineHold",
     "Loan",
+    "Mandate",
+    "MandateAccount",
     "Notice",
     "NoticeTemplate",
     "Offer",

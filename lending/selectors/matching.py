@@ -9,7 +9,7 @@ from django.db.models import Q, Sum
 
 from lending.engine import matching
 from lending.fields import ZERO
-from lending.models import BankLine, Customer, Instalment, Loan, Payment, Statement
+from lending.models import BankLine, Customer, Instalment, Loan, MandateAccount, Payment, Statement
 
 MOST_NAMESAKES = 20
 
@@ -90,12 +90,15 @@ class _Pointers:
 
 
 def _accounts(digests: set[str]) -> dict[str, set[int]]:
-    """Whose payments came from these accounts before."""
+    """Whose payments came from these accounts before, or who gave a mandate on them."""
     known = BankLine.objects.filter(
         payer_digest__in=digests, state=BankLine.State.POSTED, customer__isnull=False
     )
     found: dict[str, set[int]] = defaultdict(set)
     for fingerprint, customer_id in known.values_list("payer_digest", "customer_id").distinct():
+        found[fingerprint].add(customer_id)
+    signed = MandateAccount.objects.filter(number_digest__in=digests)
+    for fingerprint, customer_id in signed.values_list("number_digest", "mandate__customer_id"):
         found[fingerprint].add(customer_id)
     return found
 

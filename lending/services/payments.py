@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import events
 from lending.errors import Refused
-from lending.models import Customer, Loan, Payment, User
-from lending.services import checks, loans, notices
+from lending.models import Customer, Loan, Payment, UnappliedMoney, User
+from lending.services import checks, loans, notices, suspense
 
 
 @transaction.atomic
@@ -77,15 +77,34 @@ def _post(payment: Payment, at: datetime, on: date) -> None:
     if loan and loan.state in Loan.OWING and loans.payoff(loan, on).total == payment.amount:
         loans.settle(loan_id=loan.pk, key=key, by=None, at=at, on=on, channel=payment.gateway)
         return
-    loans.pay(
-        customer_id=payment.customer_id,
+    try:
+        with transaction.atomic():
+            loans.pay(
+                customer_id=payment.customer_id,
+                amount=payment.amount,
+                key=key,
+                by=None,
+                at=at,
+                on=on,
+                channel=payment.gateway,
+            )
+    except Refused:
+        _keep(payment, key, at, on)
+
+
+def _keep(payment: Payment, key: str, at: datetime, on: date) -> None:
+    """The debt went while the money was on its way: the gateway has taken it, so it is held for the customer."""
+    held = suspense.Held(
         amount=payment.amount,
+        received_on=on,
+        reason=UnappliedMoney.Reason.NOTHING_OWED,
         key=key,
-        by=None,
-        at=at,
-        on=on,
-        channel=payment.gateway,
+        customer_id=payment.customer_id,
+        payer=payment.customer.name,
+        reference=payment.reference,
+        channel=payment.gateway[:20],
     )
+    suspense.hold([held], by=None, at=at, on=on)
 
 
 def _regret(payment: Payment, at: datetime) -> None:

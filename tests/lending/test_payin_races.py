@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,10 +18,30 @@ from django_fsm import TransitionNotAllowed
 
 from lending import reference
 from lending.errors import Refused
-from lending.models import BankLine, Loan, PaymentFile, PaymentRow, Product, Transaction, UnappliedMoney
+from lending.models import (
+    BankLine,
+    BusinessDate,
+    DebitAttempt,
+    Loan,
+    PaymentFile,
+    PaymentRow,
+    Product,
+    Transaction,
+    UnappliedMoney,
+)
 from lending.selectors import payin
 from lending.selectors.ledger import tie_out
-from lending.services import bank, bulk_payments, close, customers, lines, purchases, unapplied
+from lending.services import (
+    bank,
+    bulk_payments,
+    close,
+    customers,
+    debits,
+    lines,
+    mandates,
+    purchases,
+    unapplied,
+)
 from lending.services.bulk_payments import Options
 from tests.support import eventually
 
@@ -156,6 +177,26 @@ def test_two_workers_match_one_statement_and_post_each_line_once(
     match = lambda: bank.match_lines(at=AT, on=MONDAY)  # noqa: E731
     assert sum(together(match, match)) == 20
     assert sorted(repayments()) == [D(n) for n in range(1, 21)]
+
+
+def test_two_debit_workers_take_the_money_once(
+    loan: Loan, together: Callable[..., list], settings: Any
+) -> None:
+    settings.PAYMENT_GATEWAY = "lending.gateways.sandbox.Sandbox"
+    sign = lambda: mandates.sign(  # noqa: E731
+        customer_id=loan.customer_id, accounts=[("ICBC", "6222020000009999")], limit=D("5000"), **STAMP
+    )
+    results = together(sign, sign)
+    assert sorted(isinstance(result, Refused) for result in results) == [False, True]
+    due_on = loan.instalments.order_by("number").values_list("due_on", flat=True)[0]
+    while BusinessDate.current() < due_on:
+        close.close_day(at=moment(BusinessDate.current(), 23))
+    at, before = moment(due_on), moment(due_on - timedelta(days=2))
+    debits.plan(on=due_on - timedelta(days=2), at=before)
+    work = lambda: debits.collect(on=due_on, at=at)  # noqa: E731
+    assert sum(together(work, work, work)) == 1
+    assert len(repayments()) == 1
+    assert DebitAttempt.objects.get().state == "PAID"
 
 
 WORK = """

@@ -18,7 +18,10 @@ from lending.models import (
     CreditLine,
     Customer,
     DayClose,
+    Debit,
+    DebitAttempt,
     Loan,
+    Mandate,
     Notice,
     Payment,
     PaymentFile,
@@ -111,6 +114,22 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
     Payment: {
         "succeed": ({}, {"STARTED": "PAID"}),
         "fail": ({"error": "x"}, {"STARTED": "FAILED"}),
+    },
+    Mandate: {
+        "activate": ({}, {"PENDING": "ACTIVE"}),
+        "suspend": ({"reason": "x"}, {"ACTIVE": "SUSPENDED"}),
+        "resume": ({}, {"SUSPENDED": "ACTIVE"}),
+        "revoke": ({"reason": "x"}, dict.fromkeys(("PENDING", "ACTIVE", "SUSPENDED"), "REVOKED")),
+        "expire": ({}, dict.fromkeys(("PENDING", "ACTIVE", "SUSPENDED"), "EXPIRED")),
+    },
+    Debit: {
+        "succeed": ({}, {"PLANNED": "PAID"}),
+        "stop": ({"reason": "CURRENT"}, {"PLANNED": "STOPPED"}),
+        "fail": ({"reason": "TRIES"}, {"PLANNED": "FAILED"}),
+    },
+    DebitAttempt: {
+        "succeed": ({}, {"SENT": "PAID"}),
+        "fail": ({"code": "x"}, {"SENT": "FAILED"}),
     },
     BankLine: {
         "post": ({}, {"OPEN": "POSTED"}),
