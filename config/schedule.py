@@ -14,6 +14,9 @@ CLOSE_STEPS: list[str] = [
     "lending.services.unapplied.apply_unapplied",
     "lending.services.arrears.hold",
     "risk.services.controls.release",
+    # How bad each loan is at the end of the day.
+    "lending.services.classes.measure",
+    "lending.services.classes.classify",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "dunning.services.close.follow_arrears",

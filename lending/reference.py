@@ -59,6 +59,8 @@ INDUSTRIES = [
 GBT = "GB/T 45251-2025"
 CBA = "中国银行业协会 催收工作指引(试行)"
 MICRO = "小额贷款公司综合融资成本管理工作指引"
+CLASSES = "商业银行金融资产风险分类办法(2023年第1号令)"
+CARDS = "商业银行信用卡业务监督管理办法"
 HOUSE = "House policy"
 
 # code, lender type, value, unit, from, to, instrument, article, how sure
@@ -112,6 +114,38 @@ RULES = [
     ("CONTACT_UNANSWERED_PER_NUMBER_PER_DAY", "", "6", "dials", "2026-01-30", None, CBA, "", "P"),
     ("CONTACT_VISITS_PER_DAY", "", "1", "visits", "2025-02-28", None, GBT, "", "P"),
     ("CONTACT_VISIT_STAFF", "", "2", "persons", "2025-02-28", None, GBT, "", "P"),
+    # Buckets: the first day past due of each. A fifth makes M4 and M4+.
+    ("BUCKET_1_FROM_DAY", "", "1", "days", "2000-01-01", None, HOUSE, "", "H"),
+    ("BUCKET_2_FROM_DAY", "", "31", "days", "2000-01-01", None, HOUSE, "", "H"),
+    ("BUCKET_3_FROM_DAY", "", "61", "days", "2000-01-01", None, HOUSE, "", "H"),
+    ("BUCKET_4_FROM_DAY", "", "91", "days", "2000-01-01", None, HOUSE, "", "H"),
+    # The five classes: the first day past due of each. The house did the same before the rule.
+    *[
+        (f"CLASS_{name}_FROM_DAY", "", day, "days", *since)
+        for name, day in (
+            ("SPECIAL_MENTION", "1"),
+            ("SUBSTANDARD", "91"),
+            ("DOUBTFUL", "271"),
+            ("LOSS", "361"),
+        )
+        for since in (
+            ("2000-01-01", "2023-06-30", HOUSE, "", "H"),
+            ("2023-07-01", None, CLASSES, "10-13", "P"),
+        )
+    ],
+    *[
+        (f"CARD_{name}_FROM_DAY", "", day, "days", "2000-01-01", None, CARDS, "92", "P")
+        for name, day in (
+            ("SPECIAL_MENTION", "1"),
+            ("SUBSTANDARD", "91"),
+            ("DOUBTFUL", "121"),
+            ("LOSS", "181"),
+        )
+    ],
+    # More than this share of one customer's debt non-performing, and all of it is. A share of 1 is never passed.
+    ("CLASS_CONTAGION_COMPANY", "", "0.1", "share", "2000-01-01", "2023-06-30", HOUSE, "", "H"),
+    ("CLASS_CONTAGION_COMPANY", "", "0.1", "share", "2023-07-01", None, CLASSES, "7", "V"),
+    ("CLASS_CONTAGION_PERSON", "", "1", "share", "2000-01-01", None, HOUSE, "", "H"),
     ("CONTACT_LOST_TRIES", "", "3", "tries", "2025-02-28", None, GBT, "", "P"),
 ]
 
@@ -159,6 +193,7 @@ STARTER_PRODUCTS: list[dict[str, Any]] = [
         "name": "Pay later",
         "name_zh": "先享后付",
         "kind": "LINE",
+        "class_scale": "CARD",
         "audience": "PERSON",
         "method": "FLAT_FEE",
         "fee_rate": "0.005",
@@ -186,6 +221,7 @@ STARTER_PRODUCTS: list[dict[str, Any]] = [
         "name": "Purchase line for companies",
         "name_zh": "企业采购额度",
         "kind": "LINE",
+        "class_scale": "CARD",
         "audience": "COMPANY",
         "method": "EQUAL_PRINCIPAL",
         "annual_rate": "0.108",

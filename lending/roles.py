@@ -35,7 +35,7 @@ _CUSTOMER_FILE = (
     *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
     *("view_unappliedmoney", "view_unappliedmove", "view_mandate", "view_mandateaccount", "view_debit"),
-    "view_debitattempt",
+    *("view_debitattempt", "view_downgrade"),
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
@@ -69,9 +69,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_APPLICATIONS,
         *("decide_application", "check_approval", "steer_line", "reveal_customer", "change_customer"),
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
-        *("change_loan", "write_off_loan"),
+        *("change_loan", "write_off_loan", "classify_loan"),
     ),
-    "risk_analyst": (*_FILE_AND_ASK, *_APPLICATIONS, "steer_line"),
+    "risk_analyst": (*_FILE_AND_ASK, *_APPLICATIONS, "steer_line", "classify_loan"),
     "collector": _COLLECTING,
     "legal_officer": (*_COLLECTING, "change_collateral", "write_off_loan", "change_noticetemplate"),
     "accountant": (

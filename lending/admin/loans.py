@@ -15,6 +15,7 @@ from unfold.paginator import InfinitePaginator
 
 from lending import clock
 from lending.admin.base import Acting, ServiceAdmin, service_action
+from lending.admin.classes import ClassifiedAdmin, classification
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.filters import DaysPastDueFilter
 from lending.admin.forms import KeyedForm, amount_field
@@ -72,13 +73,14 @@ class WaiveForm(ChargeForm):
 
 
 @admin.register(Loan)
-class LoanAdmin(ExportAdmin, ServiceAdmin):
+class LoanAdmin(ClassifiedAdmin, ExportAdmin, ServiceAdmin):
     list_display = [
         *("number", "state_", "customer_link", "product", "principal_amount", "principal", "past_due"),
-        *("disbursed_on", "matures_on"),
+        *("class_", "disbursed_on", "matures_on"),
     ]
     list_filter = [
         ("state", ChoicesDropdownFilter),
+        ("asset_class", ChoicesDropdownFilter),
         DaysPastDueFilter,
         ("product__kind", ChoicesDropdownFilter),
         ("principal", RangeNumericFilter),
@@ -91,7 +93,7 @@ class LoanAdmin(ExportAdmin, ServiceAdmin):
         columns(
             Loan,
             *("id", "state", "customer__name", "product__code", "principal_amount", "principal", "interest"),
-            *("fee", "penalty", "oldest_due_on", "disbursed_on", "matures_on"),
+            *("fee", "penalty", "oldest_due_on", "bucket", "asset_class", "disbursed_on", "matures_on"),
         )
     ]
     fieldsets = [
@@ -108,12 +110,20 @@ class LoanAdmin(ExportAdmin, ServiceAdmin):
             _("Position in the books"),
             {"fields": ["principal", "interest", "fee", "penalty", "credit"]},
         ),
+        ClassifiedAdmin.CLASSIFICATION,
     ]
-    readonly_fields = ["customer_link", "line_link", "state_", "past_due", "payoff", "cost"]
+    readonly_fields = [
+        *("customer_link", "line_link", "state_", "past_due", "payoff", "cost"),
+        *ClassifiedAdmin.CLASSIFIED_FIELDS,
+    ]
     actions_detail = [
         "repay",
         "settle",
-        {"title": _("More"), "icon": "more_horiz", "items": ["charge", "waive", "write_off", "recover"]},
+        {
+            "title": _("More"),
+            "icon": "more_horiz",
+            "items": [*("charge", "waive", "write_off", "recover"), *ClassifiedAdmin.CLASSIFYING],
+        },
     ]
 
     @display(description=_("loan"), ordering="pk")
@@ -202,6 +212,7 @@ class LoanAdmin(ExportAdmin, ServiceAdmin):
 def _sections(loan: Loan, on: date) -> Iterable[Section]:
     yield _instalments(loan, on)
     yield _payoff(loan, on)
+    yield classification(loan)
     yield _transactions(loan)
     yield _journal(loan)
 

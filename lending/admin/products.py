@@ -43,7 +43,7 @@ class ProductForm(forms.ModelForm):
                 "interest_period",
             ),
             *("tenors", "min_amount", "max_amount", "penalty_rate", "penalty_grace_days"),
-            *("authorisation_days", "offer_days"),
+            *("overdue_grace_days", "class_scale", "authorisation_days", "offer_days"),
         ]
         widgets = {
             "tenors": UnfoldAdminTextInputWidget(),
@@ -90,7 +90,12 @@ class ProductAdmin(ServiceAdmin):
         ),
         (
             _("When late, and how long things hold"),
-            {"fields": ["penalty_rate", "penalty_grace_days", "authorisation_days", "offer_days"]},
+            {
+                "fields": [
+                    *("penalty_rate", "penalty_grace_days", "overdue_grace_days", "class_scale"),
+                    *("authorisation_days", "offer_days"),
+                ]
+            },
         ),
     ]
     readonly_preprocess_fields = dict.fromkeys(

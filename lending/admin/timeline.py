@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import words
 from lending.admin.parts import Timeline, money, page_of
 from lending.models import (
+    AssetClass,
     Collateral,
     Consent,
     Customer,
@@ -63,6 +64,7 @@ WORDS = {
     "purchase.refunded": _("Purchase refunded"),
     "loan.set_aside": _("Set aside by the daily close"),
     "loan.taken_in": _("Taken in by the daily close again"),
+    "loan.reclassified": _("Class changed"),
     "loan.disbursement": _("Loan paid out"),
     "loan.repayment": _("Repayment booked"),
     "loan.charge": _("Charge booked"),
@@ -128,6 +130,7 @@ _NAMES = {
     "amount": _("amount"),
     "cause": _("cause"),
     "command": _("command"),
+    "days": _("days past due"),
     "due_on": _("due on"),
     "ends_on": _("ends on"),
     "error": _("error"),
@@ -150,6 +153,7 @@ _NAMES = {
     "starts_on": _("starts on"),
     "step": _("step"),
     "tenor": _("instalments"),
+    "tier": _("class"),
     "to": _("new limit"),
     "transaction": _("transaction"),
     "type": _("type"),
@@ -174,6 +178,7 @@ _CODES = {
     )
     for code, words in choices.choices
 }
+_CODES |= {one.name: one.label for one in AssetClass} | {"CONTAGION": _("the customer's other loans")}
 # Names under which events keep amounts, as text; what merely changed has none.
 _AMOUNTS = {"amount", "value", "limit", "overdue", "to", ""}
 # Fingerprints mean nothing to a reader.

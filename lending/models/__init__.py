@@ -1,9 +1,11 @@
 from lending.models.application import Application, Document, Offer
 from lending.models.bank import BankLine, BankStatement
 from lending.models.calendar import BusinessDate, BusinessDay
+from lending.models.classes import AssetClass
 from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
 from lending.models.customer import Consent, Customer, Industry
+from lending.models.downgrade import Downgrade
 from lending.models.house import (
     ApiRequest,
     ApprovalRequest,
@@ -27,6 +29,7 @@ __all__ = [
     "ApprovalRequest",
     "BankLine",
     "BankStatement",
+    "AssetClass",
     "BusinessDate",
     "BusinessDay",
     "CloseException",
@@ -38,6 +41,7 @@ __all__ = [
     "Debit",
     "DebitAttempt",
     "Document",
+    "Downgrade",
     "Event",
     "Industry",
     "Instalment",

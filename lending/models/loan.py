@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
+from lending.engine.classes import days_past_due
+from lending.models import classes
 from lending.models.application import Application
 from lending.models.customer import Customer
 from lending.models.product import Product
@@ -23,7 +25,7 @@ class LoanState(models.TextChoices):
     CANCELLED = "CANCELLED", _("Cancelled")
 
 
-class Loan(FSMModelMixin, models.Model):
+class Loan(FSMModelMixin, classes.Classified, models.Model):
     """What one contract owes: the fold of its terms and transactions, materialised.
 
     The balance columns are the loan's position in the books on the open business date; the ledger is moved by
@@ -78,6 +80,7 @@ class Loan(FSMModelMixin, models.Model):
         permissions = [
             ("post_transaction", _("Can post transactions")),
             ("write_off_loan", _("Can write off loans")),
+            ("classify_loan", _("Can classify loans")),
         ]
         constraints = [
             fields.known_states("loan", LoanState),
@@ -86,6 +89,7 @@ class Loan(FSMModelMixin, models.Model):
                 condition=~Q(state="SETTLED") | Q(principal=0, settled_on__isnull=False),
                 name="loan_settled_owes_nothing",
             ),
+            *classes.CONSTRAINTS,
         ]
         indexes = [
             models.Index(
@@ -93,6 +97,7 @@ class Loan(FSMModelMixin, models.Model):
                 condition=Q(state__in=["ACTIVE", "ACCELERATED"]),
                 name="loan_oldest_due",
             ),
+            *classes.INDEXES,
         ]
 
     def __str__(self) -> str:
@@ -100,9 +105,7 @@ class Loan(FSMModelMixin, models.Model):
 
     def days_past_due(self, on: date) -> int:
         """Days since the oldest unpaid due date; an instalment is not late on its due date itself."""
-        if self.oldest_due_on is None or self.state not in self.OWING:
-            return 0
-        return max(0, (on - self.oldest_due_on).days)
+        return days_past_due(self.oldest_due_on, on) if self.state in self.OWING else 0
 
     @transition(field="state", source=State.APPROVED, target=State.ACTIVE)
     def activate(self) -> None:

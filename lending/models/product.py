@@ -64,6 +64,10 @@ class Product(FSMModelMixin, models.Model):
         MICRO_LOAN = "MICRO_LOAN", _("Micro-loan company")
         CONSUMER_FINANCE = "CONSUMER_FINANCE", _("Consumer finance company")
 
+    class ClassScale(models.TextChoices):
+        GENERAL = "GENERAL", _("Loans in general")
+        CARD = "CARD", _("Cards and revolving lines")
+
     code = models.SlugField(_("code"), max_length=40)
     version = models.PositiveIntegerField(_("version"), default=1)
     state = fields.state(State, State.DRAFT, _("state"))
@@ -93,6 +97,13 @@ class Product(FSMModelMixin, models.Model):
     max_amount = fields.money(_("largest amount"))
     penalty_rate = fields.rate(_("penalty rate"), help_text=_("yearly fraction on overdue principal"))
     penalty_grace_days = models.PositiveSmallIntegerField(_("penalty grace days"), default=0)
+    # How the house judges arrears: no term that a customer signs.
+    overdue_grace_days = models.PositiveSmallIntegerField(
+        _("grace days"), default=0, help_text=_("late, but still in bucket M0")
+    )
+    class_scale = models.CharField(
+        _("scale of the five classes"), max_length=8, choices=ClassScale, default=ClassScale.GENERAL
+    )
     authorisation_days = models.PositiveSmallIntegerField(_("days an authorisation holds"), default=7)
     offer_days = models.PositiveSmallIntegerField(_("days an offer stands"), default=14)
 

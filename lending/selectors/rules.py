@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q
 
@@ -44,6 +46,32 @@ def parameters(codes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> d
         valid_from__lte=on,
     )
     return dict(rows.order_by("code", "-valid_from").distinct("code").values_list("code", "value"))
+
+
+class Table:
+    """All values of some parameters on one day, whoever the lender is: read once, for steps that go over the book."""
+
+    def __init__(self, prefixes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> None:
+        named = reduce(or_, (Q(code__startswith=prefix) for prefix in prefixes))
+        rows = RuleParameter.objects.filter(
+            named, Q(valid_to=None) | Q(valid_to__gte=on), jurisdiction=jurisdiction, valid_from__lte=on
+        )
+        self._on = on
+        self._values = {
+            (code, lender): value
+            for code, lender, value in rows.order_by("valid_from").values_list("code", "lender_type", "value")
+        }
+
+    def codes(self) -> list[str]:
+        """The codes that have a general value."""
+        return sorted(code for code, lender in self._values if not lender)
+
+    def value(self, code: str, lender_type: str = "") -> Decimal:
+        """As `parameter`; raises `MissingRule` when none holds."""
+        found = self._values.get((code, lender_type), self._values.get((code, "")))
+        if found is None:
+            raise MissingRule(f"{code} on {self._on}")
+        return found
 
 
 def duty(code: str, on: date, *, lender_type: str = "") -> Decimal:

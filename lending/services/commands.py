@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from lending.models import User
-from lending.services import applications, lines, loans
+from lending.models import AssetClass, User
+from lending.services import applications, downgrades, lines, loans
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
 
@@ -67,6 +67,11 @@ def waive(
 @command("loan.write_off", _("Write off a loan"))
 def write_off(*, loan_id: int, key: str, note: str, by: User, at: datetime, on: date) -> Any:
     return loans.write_off(loan_id=loan_id, key=key, note=note, by=by, at=at, on=on)
+
+
+@command(downgrades.UPGRADE, _("Put a loan in a better class"))
+def upgrade(*, loan_id: int, tier: str, note: str, by: User, at: datetime, on: date) -> Any:
+    return downgrades.upgrade(loan_id=loan_id, to=AssetClass[tier], reason=note, by=by, at=at, on=on)
 
 
 @command("loan.reverse", _("Reverse a transaction"))

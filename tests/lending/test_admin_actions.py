@@ -287,6 +287,8 @@ DRAFT = {
     "penalty_grace_days": "0",
     "authorisation_days": "7",
     "offer_days": "14",
+    "overdue_grace_days": "0",
+    "class_scale": "CARD",
 }
 
 
