@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from lending.views import apply, home, line, mandate, me, money, offer, profile, public, sandbox, shop
+from lending.views import (
+    apply,
+    home,
+    line,
+    mandate,
+    me,
+    money,
+    offer,
+    pay_link,
+    profile,
+    public,
+    sandbox,
+    shop,
+)
 
 app_name = "lending"
 
@@ -35,6 +48,8 @@ urlpatterns = [
     path("loans/<int:pk>/", money.loan, name="loan"),
     path("loans/<int:pk>/settle/", money.settle, name="settle"),
     path("pay/", money.pay, name="pay"),
+    path("p/paid/", pay_link.link_paid, name="link_paid"),
+    path("p/<str:token>/", pay_link.pay_link, name="pay_link"),
     path("payments/", money.payment_list, name="payments"),
     path("payments/return/", money.payment_return, name="payment_return"),
     path("payments/<int:pk>/", money.payment, name="payment"),

@@ -38,6 +38,9 @@ PUBLIC = {
     "shop/<slug:slug>/",
     # A payment comes back from the gateway in a browser that may have lost its session; it shows nothing of anyone.
     "payments/return/",
+    # The link in a message is its own key; it shows a masked name and what is due.
+    "p/<str:token>/",
+    "p/paid/",
     "sandbox/<slug:reference>/",
     # Signing in, signing up and getting back in.
     "accounts/login/",

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from lending import words
 from lending.forms.base import KeyedForm, MoneyField, TickField
 from lending.services.purchases import Plan
 
@@ -68,3 +69,27 @@ class SettleForm(KeyedForm):
 
     def reference(self, *parts: object) -> str:
         return super().reference(*parts, int(self.price * 100))
+
+
+class LinkForm(KeyedForm):
+    """From a link in a message: what is due now, or everything. The amounts are ours, never the form's."""
+
+    what = forms.ChoiceField(label=_("What do you want to pay?"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, due: Decimal, owed: Decimal, **options: Any) -> None:
+        super().__init__(*args, initial={"what": "due"}, **options)
+        self.amounts = {"due": due, "all": owed}
+        choices = [("due", _("What is due now: %(amount)s") % {"amount": words.money(due)})]
+        if owed != due:
+            choices.append(("all", _("Everything: %(amount)s") % {"amount": words.money(owed)}))
+        field = self.fields["what"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
+
+    @property
+    def amount(self) -> Decimal:
+        return self.amounts[self.cleaned_data["what"]]
+
+    def reference(self, *parts: object) -> str:
+        """Another amount under the same key is another payment."""
+        return super().reference(*parts, int(self.amount * 100))

@@ -21,7 +21,7 @@ from django.utils import formats, timezone, translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from lending import bulk, events, messaging, words
+from lending import bulk, events, messaging, pay_links, words
 from lending.errors import Refused
 from lending.models import Customer, Notice, NoticeTemplate, User
 from lending.notice_templates import BANNED, VARIABLES
@@ -118,7 +118,7 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
         if template is None or not has_address(customer, channel):
             continue
         if template.language not in values:
-            values[template.language] = _values(customer, message.context, template.language)
+            values[template.language] = _values(customer, message.context, template.language, send_after)
         subject, body = render(template.subject, template.body, values[template.language])
         # A message in the app has nowhere to be sent: it is there for the customer to see.
         at_once = channel == Channel.IN_APP and send_after <= at
@@ -184,13 +184,15 @@ def render(subject: str, body: str, values: Mapping[str, Any]) -> tuple[str, str
     return one_line[:200], _compiled(body).render(context)
 
 
-def _values(customer: Customer, context: Mapping[str, Any], language: str) -> dict[str, Any]:
+def _values(customer: Customer, context: Mapping[str, Any], language: str, at: datetime) -> dict[str, Any]:
+    """What every template knows, and what its caller gives. The link to pay needs no signing in, see `pay_links`."""
+    link = pay_links.token(customer.pk, timezone.localtime(at).date())
     with translation.override(language):
         return {
             "name": customer.name,
             "site": settings.SITE_NAME,
             "home_url": f"{settings.SITE_URL}/",
-            "pay_url": f"{settings.SITE_URL}/pay/",
+            "pay_url": f"{settings.SITE_URL}/p/{link}/",
             **{name: _in_local_form(value) for name, value in context.items()},
         }
 

@@ -138,4 +138,6 @@ def payment_return(request: HttpRequest) -> HttpResponse:
     finished = payments.finish(
         reference=answer.reference, ok=answer.ok, error=answer.error, at=clock.now(), on=clock.today()
     )
+    if request.session.get("link_payment") == finished.reference:
+        return redirect("lending:link_paid")
     return redirect("lending:payment", finished.pk)

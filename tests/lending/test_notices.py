@@ -13,7 +13,7 @@ from django.core import mail
 from django.db import connections, transaction
 from django.template import TemplateSyntaxError
 
-from lending import messaging, notice_templates
+from lending import messaging, notice_templates, pay_links
 from lending.errors import Refused
 from lending.messaging import Message, NotSent
 from lending.messaging.console import ConsoleBackend
@@ -103,10 +103,12 @@ def bill(person: Customer, key: str = "bill:1", **options) -> list[Notice]:
 
 @pytest.mark.django_db
 def test_a_message_goes_to_the_app_and_wherever_there_is_an_address(templates):
-    rows = {row.channel: row for row in bill(customer())}
+    person = customer()
+    rows = {row.channel: row for row in bill(person)}
+    link = pay_links.token(person.pk, AT.date())
     assert set(rows) == {"IN_APP", "SMS", "EMAIL"}
     assert rows["SMS"].body == (
-        "OpenTab: Your bill of ¥1,234.50 is due on 2 Dec 2026. Pay here: https://lender.example/pay/"
+        f"OpenTab: Your bill of ¥1,234.50 is due on 2 Dec 2026. Pay here: https://lender.example/p/{link}/"
     )
     assert rows["EMAIL"].body.startswith("Dear Wang Fang,\n\nYour bill of ¥1,234.50")
     assert rows["IN_APP"].state == "SENT", "a message in the app is there at once"
@@ -115,9 +117,11 @@ def test_a_message_goes_to_the_app_and_wherever_there_is_an_address(templates):
 
 @pytest.mark.django_db
 def test_the_customers_language_and_its_form_of_dates(templates):
-    rows = {row.channel: row for row in bill(customer(language="zh-hans"))}
+    person = customer(language="zh-hans")
+    rows = {row.channel: row for row in bill(person)}
+    link = pay_links.token(person.pk, AT.date())
     assert rows["SMS"].body == (
-        "【OpenTab】您本期账单 ¥1,234.50，还款日为 2026年12月2日。还款链接：https://lender.example/pay/"
+        f"【OpenTab】您本期账单 ¥1,234.50，还款日为 2026年12月2日。还款链接：https://lender.example/p/{link}/"
     )
     assert rows["EMAIL"].subject == "账单已出"
 
