@@ -309,7 +309,7 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 # --- what lending asks of those above it, and what the clock does -----------------------------------------
 
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
-PURCHASE_SCREENS = ["risk.services.screens.screen_purchase"]
+PURCHASE_SCREENS = ["risk.services.screens.screen_purchases"]
 # The task that decides submitted applications, told when there is one.
 SCORING_TASK = "risk.tasks.score_applications"
 # Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.

@@ -6,12 +6,14 @@ once instead of one by one. What is read and written is the same as through the 
 errors.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models.base import ModelState
 
@@ -34,8 +36,22 @@ def _execute(sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
     """On a cursor that lets the server bind the values: Django's own writes them into the text."""
     connection.validate_no_broken_transaction()
     connection.ensure_connection()
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": sql, "time": ""})
+    send: Callable[..., psycopg.Cursor[Any]] = _send
+    for wrapper in reversed(connection.execute_wrappers):
+        send = partial(wrapper, send)
+    return send(sql, parameters, False, {"connection": connection, "cursor": None})
+
+
+def _send(sql: str, parameters: Sequence[Any], _many: bool, _context: Any) -> psycopg.Cursor[Any]:
     with connection.wrap_database_errors:
         return psycopg.Cursor(connection.connection).execute(sql, parameters)
+
+
+def fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement that is asked often, planned once per connection."""
+    return _execute(sql, parameters).fetchall()
 
 
 class Select(Generic[M]):
@@ -107,6 +123,36 @@ def insert_many(rows: Sequence[models.Model]) -> None:
     _execute(_insert(model, with_key), [_array(column, rows, pre_save=True) for column in columns])
 
 
+def create_many(rows: Sequence[M], *, ignore_known: bool = False) -> list[M]:
+    """Insert unsaved rows of one model in their order and tell them their primary keys; returns those written.
+
+    With `ignore_known`, a row that breaks a unique constraint is left out and stays without a key. Waits for the
+    answer, so it is not for use within `together`.
+    """
+    if not rows:
+        return []
+    model = type(rows[0])
+    keys = _insert_new(model, rows) if ignore_known else _insert_all(model, rows)
+    for row, key in zip(rows, keys, strict=True):
+        row.pk = key
+        row._state.adding, row._state.db = key is None, connection.alias
+    return [row for row in rows if row.pk]
+
+
+def _insert_all(model: type[M], rows: Sequence[M]) -> list[int]:
+    """Keys are drawn in the order of the rows; in which order they come back is not promised."""
+    arrays = [_array(column, rows, pre_save=True) for column in _columns(model, False)]
+    return sorted(key for (key,) in _execute(f"{_insert(model, False)} RETURNING id", arrays).fetchall())
+
+
+def _insert_new(model: type[M], rows: Sequence[M]) -> list[int | None]:
+    keys = Ids(model)(len(rows))
+    arrays = [_array(column, rows, pre_save=True) for column in _columns(model, False)]
+    sql = f"{_insert(model, True)} ON CONFLICT DO NOTHING RETURNING id"
+    written = {key for (key,) in _execute(sql, [keys, *arrays]).fetchall()}
+    return [key if key in written else None for key in keys]
+
+
 def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """Write the named fields of saved rows of one model.
 
@@ -125,6 +171,8 @@ def _array(column: Field, rows: Sequence[models.Model], *, pre_save: bool = Fals
     prepare, name = column.get_db_prep_save, column.attname
     if pre_save and column.pre_save.__func__ is not models.Field.pre_save:  # type: ignore[attr-defined]
         return [prepare(column.pre_save(row, add=True), connection) for row in rows]
+    if isinstance(column, ArrayField):
+        return [json.dumps(getattr(row, name)) for row in rows]
     if _goes_as_it_is(column):
         return [getattr(row, name) for row in rows]
     return [prepare(getattr(row, name), connection) for row in rows]
@@ -181,21 +229,39 @@ def _select(model: type[models.Model], condition: str) -> str:
 def _insert(model: type[models.Model], with_key: bool) -> str:
     columns = _columns(model, with_key)
     names = ", ".join(map(_quoted, columns))
-    return f"INSERT INTO {_table(model)} ({names}) SELECT * FROM unnest({_arrays(columns)})"  # noqa: S608
+    values = ", ".join(_unnested(column, f"c{number}") for number, column in enumerate(columns))
+    given = ", ".join(f"c{number}" for number in range(len(columns)))
+    source = f"unnest({_arrays(columns)}) AS v({given})"
+    return f"INSERT INTO {_table(model)} ({names}) SELECT {values} FROM {source}"  # noqa: S608
+
+
+def _unnested(column: Field, value: str) -> str:
+    """The value of a column: as it comes, or a list that came as JSON, since lists of lists would be flattened."""
+    if not isinstance(column, ArrayField):
+        return value
+    cast = "" if isinstance(column.base_field, models.CharField) else f"::{column.db_type(connection)}"
+    return f"ARRAY(SELECT jsonb_array_elements_text({value})){cast}"
 
 
 @cache
 def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
     columns = [_field(model, name) for name in names]
     key = model._meta.pk
-    sets = ", ".join(f"{_quoted(c)} = v.{_quoted(c)}" for c in columns)
+    sets = ", ".join(f"{_quoted(c)} = {_unnested(c, f'v.{_quoted(c)}')}" for c in columns)
     values = f"unnest({_arrays([key, *columns])}) AS v(pk, {', '.join(map(_quoted, columns))})"
     return f"UPDATE {_table(model)} AS t SET {sets} FROM {values} WHERE t.{_quoted(key)} = v.pk"  # noqa: S608
 
 
 def _arrays(columns: Sequence[Field]) -> str:
-    kinds = [c.rel_db_type(connection) if c.primary_key else c.db_type(connection) for c in columns]
-    return ", ".join(f"%s::{kind}[]" for kind in kinds)
+    return ", ".join(f"%s::{_kind(column)}[]" for column in columns)
+
+
+def _kind(column: Field) -> str:
+    if isinstance(column, ArrayField):
+        return "jsonb"
+    kind = str(column.rel_db_type(connection) if column.primary_key else column.db_type(connection))
+    # A cast to varchar(60) would cut what is longer in silence; what comes as text the column itself refuses.
+    return "text" if kind.startswith("varchar") else kind
 
 
 def _table(model: type[models.Model]) -> str:

@@ -19,7 +19,7 @@ def record(kind: str, subject: models.Model, /, *, by: User | None, at: datetime
     plain values (amounts and dates are kept as text).
     """
     event = build(kind, subject, by=by, at=at, **data)
-    event.save(force_insert=True)
+    bulk.create_many([event])
     return event
 
 

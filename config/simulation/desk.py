@@ -1,12 +1,15 @@
 """Applications: who asks, what the machine says, what officers make of the rest, and who accepts."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
 
 from config.simulation.cast import Cast, moment
 from config.simulation.streams import stream
 from config.simulation.world import Wish
-from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Offer, Product
 from lending.services import applications, approvals, desk, offers
 
@@ -27,8 +30,8 @@ class Desk:
         """The customers answer yesterday's offers; then the new ones apply."""
         self._answer(on)
         asked = self._wishes.get(on, [])
-        for wish in asked:
-            self._apply(wish, on)
+        if asked:
+            self._apply(asked, on)
         return len(asked)
 
     def review(self, on: date) -> None:
@@ -36,26 +39,29 @@ class Desk:
         self._second_people(on)
         self._review(on)
 
-    def _apply(self, wish: Wish, on: date) -> None:
-        customer_id = self._cast.ids[wish.who.ref]
-        self._cast.consent(customer_id, on)
-        try:
-            application = applications.start(
-                customer_id=customer_id,
+    def _apply(self, wishes: Sequence[Wish], on: date) -> None:
+        ids = self._cast.ids
+        self._cast.consent([ids[wish.who.ref] for wish in wishes], on)
+        asks = [
+            applications.Ask(
+                customer_id=ids[wish.who.ref],
                 product_id=self._products[wish.product],
                 amount=wish.amount,
                 tenor=wish.tenor,
                 answers=wish.answers,
-                by=None,
-                at=moment(on, 9),
             )
-        except Refused:
-            return
+            for wish in wishes
+        ]
+        started = applications.start_many(asks, by=None, at=moment(on, 9))
         # Nobody submits at the same second as another, so that the order of applications is the same every time.
-        submitted_at = moment(on, 9, 5) + timedelta(
-            seconds=wish.who.number, milliseconds=ord(wish.who.ref[0])
-        )
-        applications.submit(application_id=application.pk, by=None, at=submitted_at)
+        moments = {
+            application.pk: moment(on, 9, 5)
+            + timedelta(seconds=wish.who.number, milliseconds=ord(wish.who.ref[0]))
+            for wish, application in zip(wishes, started, strict=True)
+            if isinstance(application, Application)
+        }
+        if moments:
+            applications.submit_many(moments, by=None)
 
     def _answer(self, on: date) -> None:
         """Nine in ten accept the next day; the others let the offer run out."""
@@ -74,33 +80,41 @@ class Desk:
         asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING)
         waiting = {request.payload.get("application_id") for request in asked}
         referred = Application.objects.filter(state=State.REFERRED, submitted_at__lt=moment(on, 0))
-        for application in referred.select_related("product").order_by("pk"):
-            if application.customer_id in self._cast.by_id and application.pk not in waiting:
-                self._decide(application, on)
+        rows = [
+            row
+            for row in self._mine(referred).select_related("product").order_by("pk")
+            if row.pk not in waiting
+        ]
+        if rows:
+            self._decide(rows, on)
 
-    def _decide(self, application: Application, on: date) -> None:
+    def _decide(self, rows: Sequence[Application], on: date) -> None:
         """Yes, or a word why not; above what one officer may decide, the product itself asks a second person."""
-        who = self._cast.by_id[application.customer_id]
-        rng = stream(self._cast.world.seed, "officer", who.ref, application.amount)
         officer, at = self._cast.staff["credit_officer"], moment(on, 11)
-        if who.is_student or who.quality + rng.gauss(0, OFFICER_ERRS) < OFFICER_APPROVES_ABOVE:
-            applications.decide(
-                application_id=application.pk,
-                outcome=applications.DECLINE,
-                reasons=["STUDENT"] if who.is_student else [rng.choice(REASONS)],
-                by=officer,
-                at=at,
-                on=on,
-            )
-        else:
-            desk.approve_application(
-                application_id=application.pk,
-                amount=self._worth(application, rng.uniform(0.6, 1.0)),
-                note="Papers are in order",
-                by=officer,
-                at=at,
-                on=on,
-            )
+        declined, approved = [], []
+        for row in rows:
+            who = self._cast.by_id[row.customer_id]
+            rng = stream(self._cast.world.seed, "officer", who.ref, row.amount)
+            if who.is_student or who.quality + rng.gauss(0, OFFICER_ERRS) < OFFICER_APPROVES_ABOVE:
+                reason = "STUDENT" if who.is_student else rng.choice(REASONS)
+                declined.append(
+                    applications.Decision(
+                        application_id=row.pk, outcome=applications.DECLINE, reasons=[reason]
+                    )
+                )
+            else:
+                worth = self._worth(row, rng.uniform(0.6, 1.0))
+                approved.append(
+                    desk.Approval(application_id=row.pk, amount=worth, note="Papers are in order")
+                )
+        if declined:
+            applications.decide_many(declined, by=officer, at=at, on=on)
+        if approved:
+            desk.approve_applications(approved, by=officer, at=at, on=on)
+
+    def _mine(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the customers of this quarter."""
+        return self._cast.share.of_customers(rows)
 
     def _worth(self, application: Application, share: float) -> Decimal:
         step = Decimal(100)

@@ -12,7 +12,6 @@ from config.simulation.cast import Cast, moment
 from config.simulation.paying import wants_credit
 from config.simulation.shopping import CANCEL, ORDER, RETURN, Act
 from config.simulation.streams import stream
-from lending.errors import Refused
 from lending.models import CreditLine, Purchase
 from lending.services import purchases
 from risk.services import events
@@ -55,10 +54,14 @@ class Shop:
         """Orders on credit, held on the line; they leave the house the next day."""
         wanting = [act for act in orders if self._on_credit(act, on)]
         lines = self._open_lines({self._cast.ids[act.customer] for act in wanting})
+        fitting = []
         for act in wanting:
             line = lines.get(self._cast.ids[act.customer])
             if line is not None and act.amount <= line.base_limit - line.used - line.held:
-                self._buy(act, line, on)
+                line.held += act.amount
+                fitting.append(self._order(act, line))
+        if fitting:
+            self._buy(fitting, on)
 
     def _on_credit(self, act: Act, on: date) -> bool:
         who = self._cast.by_id[self._cast.ids[act.customer]]
@@ -68,26 +71,23 @@ class Shop:
         lines = CreditLine.objects.filter(customer_id__in=customer_ids, state=CreditLine.State.ACTIVE)
         return {line.customer_id: line for line in lines.select_related("product")}
 
-    def _buy(self, act: Act, line: CreditLine, on: date) -> None:
+    def _order(self, act: Act, line: CreditLine) -> purchases.Order:
         rng = stream(self._cast.world.seed, "tenor", act.order_ref)
         tenors = sorted(line.product.tenors)
-        tenor = tenors[0] if act.amount < 300 else rng.choice(tenors)
-        try:
-            purchase = purchases.authorise(
-                line_id=line.pk,
-                order_ref=act.order_ref,
-                amount=act.amount,
-                tenor=tenor,
-                description=act.data.get("category", "").title(),
-                by=None,
-                at=moment(on, 12),
-                on=on,
-            )
-        except Refused:
-            return
-        line.held += act.amount
-        self._bought[act.order_ref] = purchase.pk
-        self._leaving[on + timedelta(days=1)].append(act.order_ref)
+        return purchases.Order(
+            line_id=line.pk,
+            order_ref=act.order_ref,
+            amount=act.amount,
+            tenor=tenors[0] if act.amount < 300 else rng.choice(tenors),
+            description=act.data.get("category", "").title(),
+        )
+
+    def _buy(self, orders: Sequence[purchases.Order], on: date) -> None:
+        bought = purchases.authorise_many(orders, by=None, at=moment(on, 12), on=on)
+        for purchase in bought:
+            if isinstance(purchase, Purchase):
+                self._bought[purchase.order_ref] = purchase.pk
+                self._leaving[on + timedelta(days=1)].append(purchase.order_ref)
 
     def _call_off(self, cancels: Sequence[Act], on: date) -> None:
         """Orders that were bought on credit and called off before they left."""

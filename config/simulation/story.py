@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from config.simulation import pilot as scorecards
-from config.simulation.cast import Cast, moment
+from config.simulation.cast import Cast, moment, register
 from config.simulation.crew import Crew
 from config.simulation.desk import Desk
 from config.simulation.floor import Floor
@@ -16,6 +16,7 @@ from config.simulation.world import World
 from lending.models import User
 from lending.reference import starter_products
 from lending.services import close, notices
+from lending.shares import Share
 from risk.services import scoring
 
 # Told of each step of the work: what, how much of it is done, how much there is.
@@ -37,7 +38,8 @@ def live(
     if pilot:
         scorecards.install(staff, world.start)
     learning = Learning(world, staff)
-    quarters = [Quarter(world.part(number, workers), staff) for number in range(workers)]
+    ids = register(world, world.start)
+    quarters = [Quarter(Cast.of(world, staff, ids, Share(number, workers))) for number in range(workers)]
     with Crew(quarters) as crew:
         crew.all("arrive", world.start)
         days = (world.end - world.start).days + 1
@@ -45,7 +47,6 @@ def live(
             on = world.start + timedelta(days=number)
             learning.morning(on)
             crew.all("day", on)
-            crew.all("evening", on)
             if on < world.end:
                 close.close_day(at=moment(on, 23, 59))
             progress("days", number + 1, days)
@@ -54,23 +55,21 @@ def live(
 class Quarter:
     """A part of the customers, and everyone who deals with them, in the order of a day."""
 
-    def __init__(self, world: World, staff: Mapping[str, User]) -> None:
-        self._cast = Cast(world, dict(staff))
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
 
     def arrive(self, on: date) -> None:
-        """The customers of this quarter, and what the platform knows of them from before."""
+        """What the customers of this quarter will do, and what the platform knows of them from before."""
         cast = self._cast
-        for who in cast.world.everyone:
-            cast.take_in(who, on)
         self.shop, self.till = Shop(cast, cast.world.acts()), Till(cast)
         self.desk, self.floor = Desk(cast, cast.world.wishes()), Floor(cast, self.till)
         self.objections = Objections(cast)
         self.shop.tell_history(on)
 
     def day(self, on: date) -> None:
-        """Until the afternoon: messages go out, staff work off yesterday's lists, customers buy, pay and apply."""
-        on_duty = on + LEFT_TO_DO <= self._cast.world.end
-        send(on, 9)
+        """Messages go out, staff work off yesterday's lists, customers buy, pay and apply, applications are scored."""
+        share, on_duty = self._cast.share, on + LEFT_TO_DO <= self._cast.world.end
+        send(on, 9, share)
         if on_duty:
             self.objections.answer(on)
             self.desk.review(on)
@@ -78,15 +77,12 @@ class Quarter:
         self.shop.day(on)
         self.till.day(on)
         self.desk.day(on)
-
-    def evening(self, on: date) -> None:
-        """The applications of all quarters are scored by whoever comes to them first."""
-        scoring.score_waiting(at=moment(on, 15), limit=1000)
+        scoring.score_waiting(at=moment(on, 15), limit=1000, share=share)
         self.objections.raise_them(on)
-        send(on, 21)
+        send(on, 21, share)
 
 
-def send(on: date, hour: int) -> None:
-    """Everything that may go out by that hour."""
-    while notices.send_due(at=moment(on, hour), limit=1000):
+def send(on: date, hour: int, share: Share) -> None:
+    """Everything that may go out to these customers by that hour."""
+    while notices.send_due(at=moment(on, hour), limit=1000, batch=1000, share=share) == 1000:
         pass

@@ -1,7 +1,7 @@
 """The world of a seed: who is in it, what each of them does, when they apply. Pure, and the same every time."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -45,9 +45,15 @@ class World:
     def everyone(self) -> list[Someone]:
         return [*self.people, *self.companies]
 
-    def part(self, number: int, of: int) -> "World":
-        """Every so many-th inhabitant: the same people, doing the same things."""
-        return World(self.seed, self.start, self.end, self.people[number::of], self.companies[number::of])
+    def of(self, refs: Collection[str]) -> "World":
+        """Only these inhabitants: the same people, doing the same things."""
+        return World(
+            self.seed,
+            self.start,
+            self.end,
+            [person for person in self.people if person.ref in refs],
+            [company for company in self.companies if company.ref in refs],
+        )
 
     def acts(self) -> dict[date, list[Act]]:
         """What the platform tells, by the day on which it happened; orders by moment, then by name."""

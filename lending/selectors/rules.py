@@ -8,7 +8,16 @@ from operator import or_
 
 from django.db.models import Q
 
+from lending import bulk
 from lending.models import RuleParameter
+
+# Asked in every decision and every purchase, so it is kept plain.
+PARAMETER = """
+SELECT value FROM lending_ruleparameter
+WHERE code = %s AND jurisdiction = %s AND lender_type IN ('', %s)
+  AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
+ORDER BY lender_type DESC, valid_from DESC LIMIT 1
+"""
 
 
 class MissingRule(LookupError):
@@ -20,20 +29,11 @@ def parameter(code: str, on: date, *, lender_type: str = "", jurisdiction: str =
 
     Raises `MissingRule` when none holds.
     """
-    row = (
-        RuleParameter.objects.filter(
-            Q(valid_to=None) | Q(valid_to__gte=on),
-            code=code,
-            jurisdiction=jurisdiction,
-            lender_type__in=["", lender_type],
-            valid_from__lte=on,
-        )
-        .order_by("-lender_type", "-valid_from")
-        .first()
-    )
-    if row is None:
+    found = bulk.fetch(PARAMETER, code, jurisdiction, lender_type, on, on)
+    if not found:
         raise MissingRule(f"{code} on {on}")
-    return row.value
+    value: Decimal = found[0][0]
+    return value
 
 
 def parameters(codes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> dict[str, Decimal]:

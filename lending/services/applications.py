@@ -1,7 +1,8 @@
 """From a customer's wish to a decision."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,9 +12,9 @@ from django.db import IntegrityError, transaction
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
-from lending import events, words
+from lending import bulk, events, words
 from lending.errors import Refused
-from lending.models import Application, Customer, Document, Product, User
+from lending.models import Application, Customer, Document, Event, Offer, Product, User
 from lending.services import checks, notices, offers
 from lending.services.steps import step
 
@@ -22,41 +23,81 @@ State = Application.State
 reason_in_words = lazy(words.reason, str)
 APPROVE, REFER, DECLINE = "APPROVE", "REFER", "DECLINE"
 
+CUSTOMERS = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a customer asks for: what `start` takes, for many at once."""
+
+    customer_id: int
+    product_id: int
+    amount: Decimal
+    tenor: int | None = None
+    purpose: str = ""
+    answers: dict[str, Any] | None = None
+
+
+def start(*, by: User | None, at: datetime, **ask: Any) -> Application:
+    """A draft of what is asked for (see `Ask`); refused while another application of the customer is open, or outside
+    the product's limits."""
+    (application,) = start_many([Ask(**ask)], by=by, at=at)
+    if isinstance(application, Refused):
+        raise application
+    return application
+
 
 @transaction.atomic
-def start(
-    *,
-    customer_id: int,
-    product_id: int,
-    amount: Decimal,
-    by: User | None,
-    at: datetime,
-    tenor: int | None = None,
-    purpose: str = "",
-    answers: dict[str, Any] | None = None,
-) -> Application:
-    """A draft; refused while another application of the customer is open, or outside the product's limits."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
-    product = Product.objects.get(pk=product_id)
-    _check_ask(customer, product, amount, tenor)
-    application = Application(
+def start_many(asks: Sequence[Ask], *, by: User | None, at: datetime) -> list[Application | Refused]:
+    """Drafts of what is asked for, in a few statements however many they are; a refusal holds up no other."""
+    ids = {ask.customer_id for ask in asks}
+    customers = {row.pk: row for row in CUSTOMERS(sorted(ids))}
+    if len(customers) < len(ids):
+        raise Customer.DoesNotExist
+    products = Product.objects.in_bulk({ask.product_id for ask in asks})
+    drafts: list[Application | Refused] = []
+    for ask in asks:
+        first = ask.customer_id in ids
+        if ask.product_id not in products:
+            raise Product.DoesNotExist
+        drafts.append(_draft(ask, customers[ask.customer_id], products[ask.product_id], at, first))
+        ids.discard(ask.customer_id)
+    started = bulk.create_many([one for one in drafts if isinstance(one, Application)], ignore_known=True)
+    events.record_many(
+        [
+            events.build(
+                "application.started", one, by=by, at=at, amount=one.amount, product=one.product.code
+            )
+            for one in started
+        ]
+    )
+    return [_open_already() if isinstance(one, Application) and one.pk is None else one for one in drafts]
+
+
+def _draft(
+    ask: Ask, customer: Customer, product: Product, at: datetime, first: bool
+) -> Application | Refused:
+    if not first:
+        return _open_already()
+    try:
+        _check_ask(customer, product, ask.amount, ask.tenor)
+    except Refused as fault:
+        return fault
+    return Application(
         customer=customer,
         product=product,
-        amount=amount,
-        tenor=tenor,
-        purpose=purpose,
-        answers=answers or {},
+        amount=ask.amount,
+        tenor=ask.tenor,
+        purpose=ask.purpose,
+        answers=ask.answers or {},
         created_at=at,
     )
-    try:
-        with transaction.atomic():
-            application.save(force_insert=True)
-    except IntegrityError as error:
-        raise Refused(
-            "application_open", _("You have an open application already. Finish or withdraw it first.")
-        ) from error
-    events.record("application.started", application, by=by, at=at, amount=amount, product=product.code)
-    return application
+
+
+def _open_already() -> Refused:
+    return Refused(
+        "application_open", _("You have an open application already. Finish or withdraw it first.")
+    )
 
 
 def _check_ask(customer: Customer, product: Product, amount: Decimal, tenor: int | None) -> None:
@@ -95,50 +136,100 @@ def attach_document(*, application_id: int, kind: str, file: File, by: User | No
     return document
 
 
-@transaction.atomic
 def submit(*, application_id: int, by: User | None, at: datetime) -> Application:
     """Ask for a decision: from now on the row waits for the scorer."""
-    application = Application.objects.select_for_update().get(pk=application_id)
-    application.submit(at=at)
-    application.save()
-    events.record("application.submitted", application, by=by, at=at)
-    _tell(application, "application_received", at)
-    return application
+    return submit_many({application_id: at}, by=by)[0]
 
 
 @transaction.atomic
-def decide(
-    *,
-    application_id: int,
-    outcome: str,
-    by: User | None,
-    at: datetime,
-    on: date,
-    reasons: Sequence[str] = (),
-    amount: Decimal | None = None,
-    grade: str = "",
-    note: str = "",
-) -> Application:
-    """Approve (an offer is made at once), refer to a person, or decline with reasons.
+def submit_many(moments: Mapping[int, datetime], *, by: User | None) -> list[Application]:
+    """Submit each of these applications at its moment, in a few statements however many they are."""
+    rows = _locked(moments)
+    for application in rows:
+        application.submit(at=moments[application.pk])
+    bulk.update_many(rows, ["state", "submitted_at"])
+    events.record_many(
+        [events.build("application.submitted", row, by=by, at=moments[row.pk]) for row in rows]
+    )
+    received = [_message(row, "application_received", moments[row.pk]) for row in rows]
+    notices.queue_many(received, at=max(moments.values()))
+    return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What becomes of an application: what `decide` takes, for many at once."""
+
+    application_id: int
+    outcome: str
+    reasons: Sequence[str] = ()
+    amount: Decimal | None = None
+    grade: str = ""
+    note: str = ""
+
+
+def decide(*, by: User | None, at: datetime, on: date, **decision: Any) -> Application:
+    """Approve (an offer is made at once), refer to a person, or decline with reasons (see `Decision`).
 
     `by` is None when the policy decides. An approval may be for less than was asked, never for more.
     """
-    application = (
-        Application.objects.select_for_update(of=("self",))
-        .select_related("customer", "product")
-        .get(pk=application_id)
-    )
-    application.reasons = list(reasons)[:4]
-    application.grade = grade or application.grade
-    application.decision_note = note
-    application.decided_at, application.decided_by = at, by
-    {APPROVE: _approve, REFER: _refer, DECLINE: _decline}[outcome](application, amount, by, at, on)
+    (application,) = decide_many([Decision(**decision)], by=by, at=at, on=on)
+    if isinstance(application, Refused):
+        raise application
     return application
+
+
+@transaction.atomic
+def decide_many(
+    decisions: Sequence[Decision], *, by: User | None, at: datetime, on: date
+) -> list[Application | Refused]:
+    """Decide each, in a few statements however many they are.
+
+    What is refused stays as it was and holds up no other. Raises TransitionNotAllowed, and decides nothing, when one
+    of them does not wait for a decision.
+    """
+    known = {row.pk: row for row in _locked(decision.application_id for decision in decisions)}
+    results: list[_Result | Refused] = []
+    for decision in decisions:
+        try:
+            results.append(_decided(known[decision.application_id], decision, by, at, on))
+        except Refused as fault:
+            results.append(fault)
+    done = [result for result in results if isinstance(result, _Result)]
+    bulk.update_many([result.application for result in done], DECIDED)
+    bulk.create_many([result.offer for result in done if result.offer])
+    events.record_many([event for result in done for event in result.events])
+    notices.queue_many([result.message for result in done], at=at)
+    return [result.application if isinstance(result, _Result) else result for result in results]
+
+
+DECIDED = ("state", "reasons", "grade", "decision_note", "decided_at", "decided_by", "approved_amount")
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A decision, not yet written."""
+
+    application: Application
+    events: list[Event]
+    message: notices.Message
+    offer: Offer | None = None
+
+
+def _decided(
+    application: Application, decision: Decision, by: User | None, at: datetime, on: date
+) -> _Result:
+    application.reasons = list(decision.reasons)[:4]
+    application.grade = decision.grade or application.grade
+    application.decision_note = decision.note
+    application.decided_at, application.decided_by = at, by
+    decided = {APPROVE: _approve, REFER: _refer, DECLINE: _decline}[decision.outcome]
+    return decided(application, decision.amount, by, at, on)
 
 
 def _approve(
     application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
-) -> None:
+) -> _Result:
     amount = application.amount if amount is None else amount
     checks.amount(amount)
     if amount > application.amount:
@@ -147,34 +238,49 @@ def _approve(
         raise Refused("below_minimum", _("The amount is below the product's smallest."), field="amount")
     application.approved_amount = amount
     application.approve()
-    application.save()
-    events.record("application.approved", application, by=by, at=at, amount=amount, grade=application.grade)
-    offer = offers.make(application, by=by, at=at, on=on)
-    _tell(application, "application_approved", at, amount=amount, expires_on=offer.expires_on)
+    offer = offers.make(application, at=at, on=on)
+    told = [
+        events.build(
+            "application.approved", application, by=by, at=at, amount=amount, grade=application.grade
+        ),
+        events.build("offer.made", application, by=by, at=at, amount=amount, sheet=offer.sheet_sha256),
+    ]
+    message = _message(application, "application_approved", at, amount=amount, expires_on=offer.expires_on)
+    return _Result(application, told, message, offer)
 
 
-def _refer(application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date) -> None:
+def _refer(
+    application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
+) -> _Result:
     application.decided_at = application.decided_by = None
     application.approved_amount = amount
     application.refer()
-    application.save()
-    events.record("application.referred", application, by=by, at=at, reasons=application.reasons)
-    _tell(application, "application_referred", at)
+    told = events.build("application.referred", application, by=by, at=at, reasons=application.reasons)
+    return _Result(application, [told], _message(application, "application_referred", at))
 
 
 def _decline(
     application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
-) -> None:
+) -> _Result:
     if not application.reasons:
         raise Refused("reasons", _("A decline needs at least one reason."), field="reasons")
     application.decline()
-    application.save()
-    events.record("application.declined", application, by=by, at=at, reasons=application.reasons)
-    _tell(application, "application_declined", at)
+    told = events.build("application.declined", application, by=by, at=at, reasons=application.reasons)
+    return _Result(application, [told], _message(application, "application_declined", at))
 
 
-def _tell(application: Application, template: str, at: datetime, **context: Any) -> None:
-    notices.queue(
+def _locked(application_ids: Iterable[int]) -> list[Application]:
+    """The applications with their customers and products, locked in the order of their numbers."""
+    ids = set(application_ids)
+    rows = Application.objects.filter(pk__in=ids).order_by("pk")
+    found = list(rows.select_for_update(of=("self",)).select_related("customer", "product"))
+    if len(found) < len(ids):
+        raise Application.DoesNotExist
+    return found
+
+
+def _message(application: Application, template: str, at: datetime, **context: Any) -> notices.Message:
+    return notices.Message(
         customer=application.customer,
         template=template,
         context={
@@ -221,7 +327,7 @@ def expire(*, on: date, at: datetime) -> int:
     rows = list(late.filter(state=State.OFFERED, offers__expires_on__lt=on).order_by("pk"))
     for application in rows:
         application.expire()
-        application.save()
-        events.record("application.expired", application, by=None, at=at)
-        _tell(application, "offer_expired", at)
+    bulk.update_many(rows, ["state"])
+    events.record_many([events.build("application.expired", row, by=None, at=at) for row in rows])
+    notices.queue_many([_message(row, "offer_expired", at) for row in rows], at=at)
     return len(rows)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from lending import engine
+from lending import bulk, engine
 from lending.models import Loan, Product, User
 from lending.services import posting
 
@@ -50,7 +50,7 @@ def book(
 
     `kind` says who gets the money. Returns the loans as posted.
     """
-    Loan.objects.bulk_create(loans)
+    bulk.create_many(loans)
     posting.post_many(
         [
             posting.Posting(

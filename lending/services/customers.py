@@ -1,20 +1,26 @@
 """Who the customers are, what they agreed to, and who looked at their secrets."""
 
 import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from stdnum.cn import ric, uscc
 from stdnum.exceptions import ValidationError as NumberError
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Consent, Customer, User
 
 Kind = Customer.Kind
+PLAIN = (
+    *("kind", "registered_on", "user", "email", "language", "region", "industry_id"),
+    *("monthly_income", "is_student"),
+)
 DETAILS = ("name", "phone", "email", "language", "region", "industry_id", "monthly_income", "is_student")
 
 
@@ -44,57 +50,88 @@ def birth_date(customer: Customer) -> date | None:
     return ric.get_birth_date(customer.id_number)
 
 
-@transaction.atomic
-def register(
-    *,
-    kind: str,
-    name: str,
-    registered_on: date,
-    by: User | None,
-    at: datetime,
-    user: User | None = None,
-    platform_ref: str = "",
-    id_number: str = "",
-    phone: str = "",
-    email: str = "",
-    language: str = "zh-hans",
-    region: str = "",
-    industry_id: str | None = None,
-    monthly_income: Decimal | None = None,
-    is_student: bool = False,
-) -> Customer:
-    """Take a new customer in. Refuses a wrong check digit, a number known already, and a reused reference."""
-    customer = Customer(
-        kind=kind,
-        name=name.strip(),
-        registered_on=registered_on,
-        user=user,
-        platform_ref=platform_ref or f"web-{uuid.uuid4().hex[:16]}",
-        email=email,
-        language=language,
-        region=region,
-        industry_id=industry_id,
-        monthly_income=monthly_income,
-        is_student=is_student,
-    )
-    if id_number:
-        customer.set_id_number(check_id_number(kind, id_number))
-    if phone:
-        customer.set_phone(check_phone(phone))
-    _save_new(customer)
-    events.record("customer.registered", customer, by=by, at=at, kind=kind)
+@dataclass(frozen=True, kw_only=True)
+class Newcomer:
+    """Who is to be registered: what `register` takes, for many at once."""
+
+    kind: str
+    name: str
+    registered_on: date
+    user: User | None = None
+    platform_ref: str = ""
+    id_number: str = ""
+    phone: str = ""
+    email: str = ""
+    language: str = "zh-hans"
+    region: str = ""
+    industry_id: str | None = None
+    monthly_income: Decimal | None = None
+    is_student: bool = False
+
+
+def register(*, by: User | None, at: datetime, **details: Any) -> Customer:
+    """Take a new customer in; `details` are those of a `Newcomer`.
+
+    Refuses a wrong check digit, a number known already, and a reused reference.
+    """
+    (customer,) = register_many([Newcomer(**details)], by=by, at=at)
+    if isinstance(customer, Refused):
+        raise customer
     return customer
 
 
-def _save_new(customer: Customer) -> None:
+@transaction.atomic
+def register_many(
+    newcomers: Sequence[Newcomer], *, by: User | None, at: datetime
+) -> list[Customer | Refused]:
+    """Take new customers in, in a few statements however many they are; one who is refused holds up no other."""
+    found = [_drafted(newcomer) for newcomer in newcomers]
+    fresh: list[Customer] = []
+    taken: set[str] = set()
+    for one in found:
+        if isinstance(one, Customer) and not taken & _names(one):
+            taken |= _names(one)
+            fresh.append(one)
+    written = bulk.create_many(fresh, ignore_known=True)
+    events.record_many(
+        [events.build("customer.registered", one, by=by, at=at, kind=one.kind) for one in written]
+    )
+    return [_known(one) if isinstance(one, Customer) and one.pk is None else one for one in found]
+
+
+def _drafted(newcomer: Newcomer) -> Customer | Refused:
+    try:
+        return _draft(newcomer)
+    except Refused as fault:
+        return fault
+
+
+def _draft(newcomer: Newcomer) -> Customer:
+    details = {name: getattr(newcomer, name) for name in PLAIN}
+    customer = Customer(
+        **details,
+        name=newcomer.name.strip(),
+        platform_ref=newcomer.platform_ref or f"web-{uuid.uuid4().hex[:16]}",
+    )
+    if newcomer.id_number:
+        customer.set_id_number(check_id_number(newcomer.kind, newcomer.id_number))
+    if newcomer.phone:
+        customer.set_phone(check_phone(newcomer.phone))
     if not customer.name:
         raise Refused("name", _("Enter a name."), field="name")
-    try:
-        with transaction.atomic():
-            customer.save(force_insert=True)
-    except IntegrityError as error:
-        field = "id_number" if "digest" in str(error) else "platform_ref"
-        raise Refused("known", _("This customer is known already."), field=field) from error
+    return customer
+
+
+def _names(customer: Customer) -> set[str]:
+    """What nobody else may have: the reference, and the fingerprint of the identity number."""
+    return {f"ref:{customer.platform_ref}", f"id:{customer.id_number_digest or customer.platform_ref}"}
+
+
+def _known(customer: Customer) -> Refused:
+    by_number = Customer.objects.filter(id_number_digest=customer.id_number_digest)
+    same = customer.id_number_digest is not None and by_number.exists()
+    field = "id_number" if same else "platform_ref"
+    return Refused("known", _("This customer is known already."), field=field)
 
 
 @transaction.atomic
@@ -126,20 +163,46 @@ def reveal(*, customer_id: int, field: str, by: User, at: datetime) -> str:
     return str(getattr(customer, field))
 
 
-@transaction.atomic
 def give_consent(
     *, customer_id: int, purpose: str, text_version: str, by: User | None, at: datetime
 ) -> Consent:
     """Record a consent; one that stands already stays as it was given."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
-    standing = customer.consents.filter(purpose=purpose, withdrawn_at=None).first()
-    if standing:
-        return standing
-    consent = Consent.objects.create(
-        customer=customer, purpose=purpose, text_version=text_version, given_at=at
+    return give_consents(
+        customer_ids=[customer_id], purposes=[purpose], text_version=text_version, by=by, at=at
+    )[0]
+
+
+@transaction.atomic
+def give_consents(
+    *,
+    customer_ids: Collection[int],
+    purposes: Sequence[str],
+    text_version: str,
+    by: User | None,
+    at: datetime,
+) -> list[Consent]:
+    """Record that each of these customers agreed to each of these purposes; what stands stays as it was given."""
+    held = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update()
+    if len(held.values_list("pk")) < len(set(customer_ids)):
+        raise Customer.DoesNotExist
+    rows = Consent.objects.filter(customer_id__in=customer_ids, purpose__in=purposes, withdrawn_at=None)
+    standing = {(row.customer_id, row.purpose): row for row in rows}
+    wanted = [(customer_id, purpose) for customer_id in customer_ids for purpose in purposes]
+    new = bulk.create_many(
+        [
+            Consent(customer_id=customer_id, purpose=purpose, text_version=text_version, given_at=at)
+            for customer_id, purpose in wanted
+            if (customer_id, purpose) not in standing
+        ]
     )
-    events.record("consent.given", consent, by=by, at=at, purpose=purpose, text=text_version)
-    return consent
+    events.record_many(
+        [
+            events.build("consent.given", row, by=by, at=at, purpose=row.purpose, text=text_version)
+            for row in new
+        ]
+    )
+    standing.update({(row.customer_id, row.purpose): row for row in new})
+    return [standing[pair] for pair in wanted]
 
 
 @transaction.atomic

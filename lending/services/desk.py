@@ -1,5 +1,7 @@
 """What staff ask for at their desks: done at once where one person may, else put before a second person."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,35 +23,73 @@ from lending.selectors import rules
 from lending.services import applications, approvals, checks, lines
 
 
-@transaction.atomic
 def approve_application(
     *, application_id: int, amount: Decimal, note: str, by: User, at: datetime, on: date
 ) -> Application | ApprovalRequest:
     """Approve it, or ask a second person to when the amount is above SECOND_PERSON_ABOVE."""
-    application = Application.objects.select_related("product").get(pk=application_id)
-    above = rules.parameter("SECOND_PERSON_ABOVE", on, lender_type=application.product.lender_type)
-    if amount <= above:
-        return applications.decide(
-            application_id=application_id,
-            outcome=applications.APPROVE,
-            amount=amount,
-            note=note,
+    approval = Approval(application_id=application_id, amount=amount, note=note)
+    (done,) = approve_applications([approval], by=by, at=at, on=on)
+    if isinstance(done, Refused):
+        raise done
+    return done
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval:
+    """Which application an officer approves, and how much of it."""
+
+    application_id: int
+    amount: Decimal
+    note: str = ""
+
+
+@transaction.atomic
+def approve_applications(
+    wanted: Sequence[Approval], *, by: User, at: datetime, on: date
+) -> list[Application | ApprovalRequest | Refused]:
+    """Approve each, or ask a second person to for those above SECOND_PERSON_ABOVE; a refusal holds up no other."""
+    rows = Application.objects.select_related("product").in_bulk([a.application_id for a in wanted])
+    if len(rows) < len({a.application_id for a in wanted}):
+        raise Application.DoesNotExist
+    lenders = {row.product.lender_type for row in rows.values()}
+    above = {lender: rules.parameter("SECOND_PERSON_ABOVE", on, lender_type=lender) for lender in lenders}
+    done: dict[int, Application | ApprovalRequest | Refused] = {}
+    alone = []
+    for approval in wanted:
+        application = rows[approval.application_id]
+        if approval.amount <= above[application.product.lender_type]:
+            alone.append(approval)
+        else:
+            done[application.pk] = _asked(application, approval, by, at, on)
+    decisions = [
+        applications.Decision(
+            application_id=a.application_id, outcome=applications.APPROVE, amount=a.amount, note=a.note
+        )
+        for a in alone
+    ]
+    decided = applications.decide_many(decisions, by=by, at=at, on=on) if decisions else []
+    done.update(zip([a.application_id for a in alone], decided, strict=True))
+    return [done[approval.application_id] for approval in wanted]
+
+
+def _asked(
+    application: Application, approval: Approval, by: User, at: datetime, on: date
+) -> ApprovalRequest | Refused:
+    try:
+        _check_ask(application, approval.amount)
+        return _ask(
+            "application.approve",
+            {"application_id": application.pk},
+            {"amount": str(approval.amount), "note": approval.note},
+            reason=approval.note,
+            customer_id=application.customer_id,
+            amount=approval.amount,
             by=by,
             at=at,
             on=on,
         )
-    _check_ask(application, amount)
-    return _ask(
-        "application.approve",
-        {"application_id": application_id},
-        {"amount": str(amount), "note": note},
-        reason=note,
-        customer_id=application.customer_id,
-        amount=amount,
-        by=by,
-        at=at,
-        on=on,
-    )
+    except Refused as fault:
+        return fault
 
 
 def _check_ask(application: Application, amount: Decimal) -> None:

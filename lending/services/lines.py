@@ -1,15 +1,17 @@
 """Steering a credit line: open, hold, cut, restore, raise, close."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, LimitChange, LineHold, TemporaryLimit, User
+from lending.models import CreditLine, Customer, LimitChange, LineHold, TemporaryLimit, User
 from lending.selectors import rules
 from lending.services import checks, notices
 
@@ -22,7 +24,16 @@ def _lock(line_id: int) -> CreditLine:
     return lines.get(pk=line_id)
 
 
-@transaction.atomic
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """A line to be opened; `application_id` is where it comes from."""
+
+    customer: Customer
+    product_id: int
+    limit: Decimal
+    application_id: int | None = None
+
+
 def open_line(
     *,
     customer_id: int,
@@ -34,28 +45,55 @@ def open_line(
     **links: int,
 ) -> CreditLine:
     """Open an active line; its statement day is the day of opening, kept within 1 to 22."""
-    checks.amount(limit)
+    customer = Customer.objects.get(pk=customer_id)
+    opening = Opening(customer=customer, product_id=product_id, limit=limit, **links)
+    return open_lines([opening], by=by, at=at, on=on)[0]
+
+
+@transaction.atomic
+def open_lines(openings: Sequence[Opening], *, by: User | None, at: datetime, on: date) -> list[CreditLine]:
+    """Open a line for each, in a few statements however many they are."""
+    for opening in openings:
+        checks.amount(opening.limit)
+    lines = [_opened(opening, on) for opening in openings]
+    bulk.create_many(lines)
+    cause = str(_("Line opened"))
+    bulk.insert_many(
+        [
+            LimitChange(
+                line=line, kind=Kind.OPENED, before=ZERO, after=line.base_limit, cause=cause, by=by, at=at
+            )
+            for line in lines
+        ]
+    )
+    events.record_many(
+        [events.build("line.opened", line, by=by, at=at, limit=line.base_limit) for line in lines]
+    )
+    notices.queue_many([_welcome(line) for line in lines], at=at)
+    return lines
+
+
+def _opened(opening: Opening, on: date) -> CreditLine:
     line = CreditLine(
-        customer_id=customer_id,
-        product_id=product_id,
-        base_limit=limit,
+        customer=opening.customer,
+        product_id=opening.product_id,
+        base_limit=opening.limit,
         statement_day=min(on.day, LAST_STATEMENT_DAY),
         opened_on=on,
         reviewed_on=on,
-        **links,
+        application_id=opening.application_id,
     )
     line.open()
-    line.save(force_insert=True)
-    _note_limit(line, Kind.OPENED, ZERO, str(_("Line opened")), by, at)
-    events.record("line.opened", line, by=by, at=at, limit=limit)
-    notices.queue(
+    return line
+
+
+def _welcome(line: CreditLine) -> notices.Message:
+    return notices.Message(
         customer=line.customer,
         template="line_opened",
-        context={"limit": limit},
+        context={"limit": line.base_limit},
         key=f"line-opened:{line.pk}",
-        at=at,
     )
-    return line
 
 
 def _note_limit(

@@ -25,8 +25,26 @@ from lending import bulk, events, messaging, pay_links, words
 from lending.errors import Refused
 from lending.models import Customer, Notice, NoticeTemplate, User
 from lending.notice_templates import BANNED, VARIABLES
+from lending.shares import EVERYBODY, Share
 
-Templates = dict[tuple[str, str, str], NoticeTemplate]  # by code, channel and language
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The newest version of a template."""
+
+    template_id: int
+    language: str
+    subject: str
+    body: str
+
+
+Templates = dict[tuple[str, str, str], Wording]  # by code, channel and language
+
+# Asked for every message, so it is kept plain.
+NEWEST = """
+SELECT DISTINCT ON (code, channel, language) code, channel, language, id, subject, body
+FROM lending_noticetemplate WHERE code = ANY(%s) ORDER BY code, channel, language, version DESC
+"""
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +69,7 @@ class Message:
     purpose: str = SERVICE
     channels: Sequence[str] | None = None
     send_after: datetime | None = None
+    at: datetime | None = None  # when it is written, if not with the others
 
 
 @dataclass(frozen=True)
@@ -90,20 +109,23 @@ def queue(
     return queue_many([message], at=at)
 
 
-@transaction.atomic
 def queue_many(messages: Iterable[Message], *, at: datetime) -> list[Notice]:
-    """Like `queue`, for many messages in three statements."""
+    """Like `queue`, for many messages in three statements, and a fourth where some were written before."""
     messages = list(messages)
+    if not messages:
+        return []
     templates = _newest({message.template for message in messages})
     rows = {row.key: row for message in messages for row in _notices(message, templates, at)}
-    Notice.objects.bulk_create(rows.values(), ignore_conflicts=True)
+    written = bulk.create_many(list(rows.values()), ignore_known=True)
+    if len(written) == len(rows):
+        return written
     return list(Notice.objects.filter(key__in=list(rows)).order_by("pk"))
 
 
 def _newest(codes: set[str]) -> Templates:
-    rows = NoticeTemplate.objects.filter(code__in=codes).order_by("code", "channel", "language", "-version")
     found = {
-        (row.code, row.channel, row.language): row for row in rows.distinct("code", "channel", "language")
+        (code, channel, language): Wording(number, language, subject, body)
+        for code, channel, language, number, subject, body in bulk.fetch(NEWEST, sorted(codes))
     }
     if unknown := codes - {code for code, _channel, _language in found}:
         raise LookupError(f"no message template: {', '.join(sorted(unknown))}")
@@ -111,6 +133,7 @@ def _newest(codes: set[str]) -> Templates:
 
 
 def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[Notice]:
+    at = message.at or at
     customer, send_after, key = message.customer, message.send_after or at, _short(message.key)
     values: dict[str, Mapping[str, Any]] = {}
     for channel in message.channels or (Channel.IN_APP, Channel.SMS, Channel.EMAIL):
@@ -127,7 +150,7 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
             state=Notice.State.SENT if at_once else Notice.State.PENDING,
             sent_at=at if at_once else None,
             channel=channel,
-            template=template,
+            template_id=template.template_id,
             purpose=message.purpose,
             subject=subject,
             body=body,
@@ -144,7 +167,7 @@ def _short(key: str) -> str:
     return f"{key[: LONGEST_KEY - 33]}~{sha256(key.encode()).hexdigest()[:32]}"
 
 
-def _in_language(templates: Templates, code: str, channel: str, language: str) -> NoticeTemplate | None:
+def _in_language(templates: Templates, code: str, channel: str, language: str) -> Wording | None:
     wanted = (language.lower(), language.lower().partition("-")[0], settings.LANGUAGE_CODE, "en")
     return next((t for lang in wanted if (t := templates.get((code, channel, lang)))), None)
 
@@ -251,21 +274,32 @@ def revise(
 # --- sending ------------------------------------------------------------------------------------------------
 
 
-def send_due(*, at: datetime, limit: int = 200) -> int:
+def send_due(*, at: datetime, limit: int = 200, batch: int = BATCH, share: Share = EVERYBODY) -> int:
     """Send what is due, oldest first, and return how many messages were dealt with.
 
-    Rows that another worker holds are passed over. A failure is tried again later, see `BACKOFF`.
+    Rows that another worker holds are passed over. A failure is tried again later, see `BACKOFF`. `batch` is how
+    many go in one transaction; with `customer_ids` only messages to these customers are sent, so that workers can
+    share them out.
     """
     handled = 0
-    while handled < limit and (count := _send_batch(at, min(BATCH, limit - handled))):
+    while handled < limit:
+        size = min(batch, limit - handled)
+        count = _send_batch(at, size, share)
         handled += count
+        if count < size:
+            break
     return handled
 
 
 @transaction.atomic
-def _send_batch(at: datetime, size: int) -> int:
-    due = Notice.objects.filter(state=Notice.State.PENDING, send_after__lte=at).order_by("send_after", "pk")
-    batch = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("customer")[:size])
+def _send_batch(at: datetime, size: int, share: Share) -> int:
+    due = share.of_customers(Notice.objects.filter(state=Notice.State.PENDING, send_after__lte=at))
+    rows = (
+        due.order_by("send_after", "pk")
+        .select_for_update(skip_locked=True, of=("self",))
+        .select_related("customer")
+    )
+    batch = list(rows.defer("customer__id_number")[:size])
     if not batch:
         return 0
     holds = _screened(batch, at)

@@ -10,7 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import engine, events
+from lending import bulk, engine, events
 from lending.engine import calendar
 from lending.errors import Refused
 from lending.fields import ZERO
@@ -82,10 +82,11 @@ def fingerprint(content: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make(application: Application, *, by: User | None, at: datetime, on: date) -> Offer:
-    """Put the approved amount before the customer; refuses when its all-in cost is above the legal cap.
+def make(application: Application, *, at: datetime, on: date) -> Offer:
+    """What puts the approved amount before the customer, not yet saved; refuses when its all-in cost is above the
+    legal cap.
 
-    Called by `applications.decide` under the application's lock.
+    Called by `applications.decide_many` under the application's lock.
     """
     product = application.product
     content = sheet(product, application.approved_amount, application.tenor, on)
@@ -93,7 +94,8 @@ def make(application: Application, *, by: User | None, at: datetime, on: date) -
     cap = rules.parameter("ALL_IN_COST_CAP", on, lender_type=product.lender_type)
     if annual_cost > cap:
         raise Refused("above_cost_cap", _("The all-in annual cost is above the legal cap."))
-    offer = Offer.objects.create(
+    application.offer()
+    return Offer(
         application=application,
         amount=application.approved_amount,
         tenor=application.tenor,
@@ -103,10 +105,6 @@ def make(application: Application, *, by: User | None, at: datetime, on: date) -
         made_at=at,
         expires_on=on + timedelta(days=product.offer_days),
     )
-    application.offer()
-    application.save()
-    events.record("offer.made", application, by=by, at=at, amount=offer.amount, sheet=offer.sheet_sha256)
-    return offer
 
 
 @transaction.atomic
@@ -145,7 +143,6 @@ def accept(*, offer_id: int, by: User | None, at: datetime, on: date) -> Applica
     offer.accepted_at = at
     offer.save(update_fields=["accepted_at"])
     application.accept()
-    application.save()
     events.record("offer.accepted", application, by=by, at=at, sheet=offer.sheet_sha256)
     _fulfil(application, offer, by=by, at=at, on=on)
     return application
@@ -170,25 +167,24 @@ def _fulfil(application: Application, offer: Offer, *, by: User | None, at: date
     else:
         _pay_out(application, offer, by=by, at=at, on=on)
     application.book()
-    application.save()
     customer = application.customer
     customer.activate()
-    customer.save(update_fields=["state"])
+    with bulk.together():
+        bulk.update_many([application], ["state"])
+        bulk.update_many([customer], ["state"])
     events.record("application.booked", application, by=by, at=at, amount=offer.amount)
 
 
 def _open_line(
     application: Application, offer: Offer, *, by: User | None, at: datetime, on: date
 ) -> CreditLine:
-    return lines.open_line(
-        customer_id=application.customer_id,
+    opening = lines.Opening(
+        customer=application.customer,
         product_id=application.product_id,
         limit=offer.amount,
         application_id=application.pk,
-        by=by,
-        at=at,
-        on=on,
     )
+    return lines.open_lines([opening], by=by, at=at, on=on)[0]
 
 
 def _pay_out(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:

@@ -1,22 +1,25 @@
 """Buying on a line: what it would cost, the hold, the loan it becomes, and what comes back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from lending import engine, events
+from lending import bulk, engine, events
 from lending.engine import calendar
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, Loan, Purchase, Transaction, User
+from lending.models import CreditLine, Loan, Purchase, TemporaryLimit, Transaction, User
 from lending.services import booking, checks, notices, posting
 from lending.services.steps import step
+
+PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,63 +55,127 @@ def plans(line: CreditLine, amount: Decimal, on: date) -> list[Plan]:
     return [plan(line, amount, tenor, on) for tenor in sorted(line.product.tenors)]
 
 
-@transaction.atomic
-def authorise(
-    *,
-    line_id: int,
-    order_ref: str,
-    amount: Decimal,
-    tenor: int,
-    by: User | None,
-    at: datetime,
-    on: date,
-    description: str = "",
-) -> Purchase:
-    """Hold `amount` of the line for an order.
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be bought on a line: what `authorise` takes, for many at once."""
+
+    line_id: int
+    order_ref: str
+    amount: Decimal
+    tenor: int
+    description: str = ""
+
+
+def authorise(*, by: User | None, at: datetime, on: date, **order: Any) -> Purchase:
+    """Hold the amount of an order (see `Order`) on its line.
 
     The same order again returns its purchase; with another amount or plan it is refused.
     """
-    checks.amount(amount)
-    line = CreditLine.objects.select_for_update().select_related("product", "customer").get(pk=line_id)
-    known = Purchase.objects.filter(order_ref=order_ref).first()
-    if known is not None:
-        return _same(known, line_id, amount, tenor)
-    _check_line(line, amount, on, at)
-    purchase = Purchase(
-        line=line,
-        customer_id=line.customer_id,
-        order_ref=order_ref,
-        description=description,
-        amount=amount,
-        tenor=tenor,
-        annual_cost=plan(line, amount, tenor, on).annual_cost,
-        authorised_at=at,
-        expires_on=on + timedelta(days=line.product.authorisation_days),
-    )
-    purchase.save(force_insert=True)
-    line.held += amount
-    line.save(update_fields=["held"])
-    events.record("purchase.authorised", purchase, by=by, at=at, amount=amount, tenor=tenor)
+    (purchase,) = authorise_many([Order(**order)], by=by, at=at, on=on)
+    if isinstance(purchase, Refused):
+        raise purchase
     return purchase
 
 
-def _same(known: Purchase, line_id: int, amount: Decimal, tenor: int) -> Purchase:
-    if (known.line_id, known.amount, known.tenor) != (line_id, amount, tenor):
+@transaction.atomic
+def authorise_many(
+    orders: Sequence[Order], *, by: User | None, at: datetime, on: date
+) -> list[Purchase | Refused]:
+    """Hold the amounts of several orders, in the order given and in a few statements however many they are.
+
+    One that is refused holds up no other.
+    """
+    lines = _lock_lines([order.line_id for order in orders])
+    known = {
+        row.order_ref: row for row in Purchase.objects.filter(order_ref__in=[o.order_ref for o in orders])
+    }
+    limits, refusals = _limits(lines.values(), on), _screened(list(lines.values()), on, at)
+    results: list[Purchase | Refused] = []
+    for order in orders:
+        line = lines[order.line_id]
+        try:
+            checks.amount(order.amount)
+            purchase = known.get(order.order_ref)
+            if purchase is not None:
+                results.append(_same(purchase, order))
+                continue
+            _check_line(line, order.amount, limits[line.pk], refusals.get(line.pk))
+            purchase = known[order.order_ref] = _held(line, order, at, on)
+        except Refused as fault:
+            results.append(fault)
+        else:
+            results.append(purchase)
+    new = bulk.create_many([row for row in known.values() if row.pk is None])
+    bulk.update_many(list({row.line_id: row.line for row in new}.values()), ["held"])
+    events.record_many(
+        [
+            events.build("purchase.authorised", row, by=by, at=at, amount=row.amount, tenor=row.tenor)
+            for row in new
+        ]
+    )
+    return results
+
+
+def _lock_lines(line_ids: Sequence[int]) -> dict[int, CreditLine]:
+    rows = CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(of=("self",))
+    found = {line.pk: line for line in rows.select_related("product", "customer__industry")}
+    if len(found) < len(set(line_ids)):
+        raise CreditLine.DoesNotExist
+    return found
+
+
+def _limits(lines: Iterable[CreditLine], on: date) -> dict[int, Decimal]:
+    """Each line's limit with what is added to it on that day."""
+    limits = {line.pk: line.base_limit for line in lines}
+    extra = TemporaryLimit.objects.filter(line_id__in=limits, starts_on__lte=on, ends_on__gte=on)
+    for line_id, amount in extra.values_list("line_id", "amount"):
+        limits[line_id] += amount
+    return limits
+
+
+def _screened(lines: Sequence[CreditLine], on: date, at: datetime) -> dict[int, Refused]:
+    """What settings.PURCHASE_SCREENS refuse, by line; each takes the lines, the first word counts."""
+    refusals: dict[int, Refused] = {}
+    for path in settings.PURCHASE_SCREENS:
+        for line_id, refusal in import_string(path)(lines, on=on, at=at).items():
+            refusals.setdefault(line_id, refusal)
+    return refusals
+
+
+def _same(known: Purchase, order: Order) -> Purchase:
+    if (known.line_id, known.amount, known.tenor) != (order.line_id, order.amount, order.tenor):
         raise Refused("order_known", _("This order was authorised with other terms."), field="order_ref")
     return known
 
 
-def _check_line(line: CreditLine, amount: Decimal, on: date, at: datetime) -> None:
+def _check_line(line: CreditLine, amount: Decimal, limit: Decimal, refusal: Refused | None) -> None:
     if line.state == CreditLine.State.SUSPENDED:
         raise Refused("line_suspended", _("The line is suspended."))
     if line.state != CreditLine.State.ACTIVE:
         raise Refused("line_not_active", _("The line is not active."))
     if line.customer.state == line.customer.State.BLOCKED:
         raise Refused("customer_blocked", _("The customer is blocked."))
-    if amount > line.free(on):
+    if amount > limit - line.used - line.held:
         raise Refused("above_free", _("The amount is above what is free on the line."), field="amount")
-    for path in settings.PURCHASE_SCREENS:
-        import_string(path)(line=line, amount=amount, on=on, at=at)
+    if refusal is not None:
+        raise refusal
+
+
+def _held(line: CreditLine, order: Order, at: datetime, on: date) -> Purchase:
+    """The purchase, not yet saved, whose amount the line holds."""
+    purchase = Purchase(
+        line=line,
+        customer_id=line.customer_id,
+        order_ref=order.order_ref,
+        description=order.description,
+        amount=order.amount,
+        tenor=order.tenor,
+        annual_cost=plan(line, order.amount, order.tenor, on).annual_cost,
+        authorised_at=at,
+        expires_on=on + timedelta(days=line.product.authorisation_days),
+    )
+    line.held += order.amount
+    return purchase
 
 
 def capture(
@@ -143,8 +210,8 @@ def capture_many(
     )
     for (purchase, amount), loan in zip(due, loans, strict=True):
         purchase.capture(amount=amount, loan=loan)
-        purchase.save(update_fields=["state", "captured", "loan"])
-        _release_hold(purchase)
+    bulk.update_many([purchase for purchase, _amount in due], ["state", "captured", "loan"])
+    _release_holds([purchase for purchase, _amount in due])
     _announce(due, by=by, at=at)
     return [purchases[purchase_id] for purchase_id, _amount in captures]
 
@@ -153,8 +220,7 @@ def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
     line_ids = Purchase.objects.filter(pk__in=purchase_ids).values("line_id")
     lines = CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(of=("self",))
     by_id = {line.pk: line for line in lines.select_related("product", "customer")}
-    rows = Purchase.objects.filter(pk__in=purchase_ids).order_by("pk").select_for_update()
-    purchases = {row.pk: row for row in rows}
+    purchases = {row.pk: row for row in PURCHASES(list(purchase_ids))}
     for row in purchases.values():
         row.line = by_id[row.line_id]
     return purchases
@@ -173,10 +239,10 @@ def _draft_loan(purchase: Purchase, amount: Decimal, on: date) -> Loan:
     )
 
 
-def _release_hold(purchase: Purchase) -> None:
-    line = purchase.line
-    line.held -= purchase.amount
-    line.save(update_fields=["held"])
+def _release_holds(purchases: Sequence[Purchase]) -> None:
+    for purchase in purchases:
+        purchase.line.held -= purchase.amount
+    bulk.update_many(list({row.line_id: row.line for row in purchases}.values()), ["held"])
 
 
 def _announce(due: Sequence[tuple[Purchase, Decimal]], *, by: User | None, at: datetime) -> None:
@@ -204,7 +270,7 @@ def void(*, purchase_id: int, by: User | None, at: datetime) -> Purchase:
     if purchase.state != Purchase.State.VOIDED:
         purchase.void()
         purchase.save(update_fields=["state"])
-        _release_hold(purchase)
+        _release_holds([purchase])
         events.record("purchase.voided", purchase, by=by, at=at, amount=purchase.amount)
     return purchase
 
@@ -285,11 +351,15 @@ def _post_refund(
 def expire(*, on: date, at: datetime) -> int:
     """Close step: authorisations that nobody captured in time give their hold back."""
     due = Purchase.objects.filter(state=Purchase.State.AUTHORISED, expires_on__lt=on)
-    purchases = _lock(list(due.values_list("pk", flat=True)))
-    for purchase in purchases.values():
-        if purchase.state == Purchase.State.AUTHORISED:
-            purchase.expire()
-            purchase.save(update_fields=["state"])
-            _release_hold(purchase)
-            events.record("purchase.expired", purchase, by=None, at=at, amount=purchase.amount)
-    return len(purchases)
+    ids = list(due.values_list("pk", flat=True))
+    if not ids:
+        return 0
+    rows = [row for row in _lock(ids).values() if row.state == Purchase.State.AUTHORISED]
+    for purchase in rows:
+        purchase.expire()
+    bulk.update_many(rows, ["state"])
+    _release_holds(rows)
+    events.record_many(
+        [events.build("purchase.expired", row, by=None, at=at, amount=row.amount) for row in rows]
+    )
+    return len(ids)

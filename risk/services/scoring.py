@@ -9,10 +9,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Customer
+from lending.models import Application, Customer, Event
 from lending.services import applications
+from lending.shares import EVERYBODY, Share
 from risk.engine import policy
 from risk.judgment import Judgment, judge
 from risk.models import Assessment, ModelVersion, PolicyVersion
@@ -22,6 +23,8 @@ from risk.services import filings
 
 log = logging.getLogger(__name__)
 
+# Applications decided per transaction: what a crash leaves to be done again, and how long rows stay locked.
+BATCH = 20
 WAITING = {"state": Application.State.SUBMITTED, "assessment": None}
 
 
@@ -35,26 +38,36 @@ class Panel:
     shadows: Sequence[PolicyVersion]
 
 
-def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100) -> int:
+def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, share: Share = EVERYBODY) -> int:
     """Decide up to `limit` submitted applications, oldest first; returns how many were decided here.
 
-    Safe to run from several workers at once: each row is claimed under its lock. One that fails is logged and
-    left waiting, and holds up none of the others. `on` is the day of `at` unless given.
+    Safe to run from several workers at once: each row is claimed under its lock. `BATCH` of them are decided in one
+    transaction; where that fails, one by one, so that one which fails is logged and left waiting, and holds up none
+    of the others. `on` is the day of `at` unless given; of the customers, those in `share` are looked at.
     """
     on = on or timezone.localtime(at).date()
-    waiting = Application.objects.filter(**WAITING).select_related("customer").order_by("submitted_at", "pk")
-    found = list(waiting[:limit])
+    waiting = share.of_customers(Application.objects.filter(**WAITING)).select_related("customer")
+    found = list(waiting.order_by("submitted_at", "pk")[:limit])
     panels = {segment: panel(segment) for segment in {row.customer.kind for row in found}}
     vectors = _vectors(found)
-    done = 0
-    for row in found:
-        try:
-            scored = _score(row.pk, vectors[row.pk], panels[row.customer.kind], at, on)
-        except Exception:
-            log.exception("application %s could not be scored", row.pk)
-        else:
-            done += scored is not None
-    return done
+    batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
+    return sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
+
+
+def _score_batch(
+    application_ids: Sequence[int],
+    vectors: Mapping[int, Vector],
+    panels: Mapping[str, Panel],
+    at: datetime,
+    on: date,
+) -> int:
+    try:
+        return len(_score(application_ids, vectors, panels, at, on))
+    except Exception:
+        log.exception("applications %s could not be scored", application_ids)
+    if len(application_ids) == 1:
+        return 0
+    return sum(_score_batch([pk], vectors, panels, at, on) for pk in application_ids)
 
 
 def score_application(*, application_id: int, at: datetime, on: date) -> Assessment | None:
@@ -65,7 +78,8 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
     row = Application.objects.select_related("customer").get(pk=application_id)
     if row.state != Application.State.SUBMITTED:
         return Assessment.objects.filter(application=row).first()
-    return _score(row.pk, _vectors([row])[row.pk], panel(row.customer.kind), at, on)
+    panels = {row.customer.kind: panel(row.customer.kind)}
+    return next(iter(_score([row.pk], _vectors([row]), panels, at, on)), None)
 
 
 def panel(segment: str) -> Panel:
@@ -99,41 +113,67 @@ def _submitted(application: Application) -> datetime:
 
 
 @transaction.atomic
-def _score(application_id: int, vector: Vector, judges: Panel, at: datetime, on: date) -> Assessment | None:
-    application = _claim(application_id)
-    if application is None:
-        return None
-    inputs = facts.inputs(application, vector, on)
-    judgment = _judge(judges.champion, judges.live, inputs)
-    judgment = _decide(application, judgment, at, on)
-    result = judgment.result
-    assessment = Assessment.objects.create(
-        application=application,
-        as_of=_submitted(application),
-        inputs=inputs,
-        model=judges.champion,
-        policy=judges.live,
+def _score(
+    application_ids: Sequence[int],
+    vectors: Mapping[int, Vector],
+    panels: Mapping[str, Panel],
+    at: datetime,
+    on: date,
+) -> list[Assessment]:
+    claimed = _claim(application_ids)
+    inputs = facts.inputs_many(claimed, [vectors[row.pk] for row in claimed], on)
+    cases = []
+    for row, known in zip(claimed, inputs, strict=True):
+        judges = panels[row.customer.kind]
+        cases.append(_Case(row, judges, known, _judge(judges.champion, judges.live, known)))
+    _decide(cases, at, on)
+    made = bulk.create_many([_assessment(case, at) for case in cases])
+    events.record_many([_assessed(one, at) for one in made])
+    return made
+
+
+@dataclass
+class _Case:
+    """An application with all that is known of it, and what is to become of it."""
+
+    application: Application
+    judges: Panel
+    inputs: Mapping[str, Any]
+    judgment: Judgment
+
+
+def _claim(application_ids: Sequence[int]) -> list[Application]:
+    """The applications under lock, without those that another worker has or has decided."""
+    rows = Application.objects.select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    found = rows.select_related("customer__industry", "product").filter(pk__in=application_ids, **WAITING)
+    by_id = {row.pk: row for row in found}
+    return [by_id[pk] for pk in application_ids if pk in by_id]
+
+
+def _assessment(case: _Case, at: datetime) -> Assessment:
+    result = case.judgment.result
+    return Assessment(
+        application=case.application,
+        as_of=_submitted(case.application),
+        inputs=case.inputs,
+        model=case.judges.champion,
+        policy=case.judges.live,
         score=result.score if result else None,
         pd=result.pd if result else None,
         grade=result.grade if result else "",
-        outcome=judgment.outcome,
-        reasons=list(judgment.reasons),
-        limit=judgment.limit,
-        trace=list(judgment.trace),
-        shadow=_shadow(judges, inputs),
+        outcome=case.judgment.outcome,
+        reasons=list(case.judgment.reasons),
+        limit=case.judgment.limit,
+        trace=list(case.judgment.trace),
+        shadow=_shadow(case.judges, case.inputs),
         at=at,
     )
-    events.record(
-        "application.assessed", application, by=None, at=at, outcome=judgment.outcome, grade=assessment.grade
+
+
+def _assessed(made: Assessment, at: datetime) -> Event:
+    return events.build(
+        "application.assessed", made.application, by=None, at=at, outcome=made.outcome, grade=made.grade
     )
-    return assessment
-
-
-def _claim(application_id: int) -> Application | None:
-    """The application under lock, unless another worker has it or has decided it."""
-    rows = Application.objects.select_for_update(of=("self",), skip_locked=True)
-    rows = rows.select_related("customer__industry", "product")
-    return rows.filter(pk=application_id, **WAITING).first()
 
 
 def _judge(model: ModelVersion | None, version: PolicyVersion | None, inputs: Mapping[str, Any]) -> Judgment:
@@ -145,32 +185,35 @@ def _judge(model: ModelVersion | None, version: PolicyVersion | None, inputs: Ma
     )
 
 
-def _decide(application: Application, judgment: Judgment, at: datetime, on: date) -> Judgment:
-    """Carry the judgment out. Where lending refuses to make the offer (its cost is above the cap, say), a person
+def _decide(cases: Sequence[_Case], at: datetime, on: date) -> None:
+    """Carry the judgments out. Where lending refuses to make the offer (its cost is above the cap, say), a person
     decides, and the trace says why."""
-    try:
-        with transaction.atomic():
-            _carry_out(application, judgment, at, on)
-    except Refused as fault:
-        if judgment.outcome != policy.APPROVE:
-            raise
-        trace = (*judgment.trace, {"rule": "offer", "error": fault.code})
-        judgment = Judgment(judgment.result, policy.REFER, ("NOT_OFFERABLE",), None, trace)
-        _carry_out(application, judgment, at, on)
-    return judgment
+    refused = []
+    for case, answer in zip(cases, _carry_out(cases, at, on), strict=True):
+        if not isinstance(answer, Refused):
+            continue
+        if case.judgment.outcome != policy.APPROVE:
+            raise answer
+        trace = (*case.judgment.trace, {"rule": "offer", "error": answer.code})
+        case.judgment = Judgment(case.judgment.result, policy.REFER, ("NOT_OFFERABLE",), None, trace)
+        refused.append(case)
+    for answer in _carry_out(refused, at, on):
+        if isinstance(answer, Refused):
+            raise answer
 
 
-def _carry_out(application: Application, judgment: Judgment, at: datetime, on: date) -> None:
-    applications.decide(
-        application_id=application.pk,
-        outcome=judgment.outcome,
-        reasons=judgment.reasons,
-        amount=judgment.limit,
-        grade=judgment.result.grade if judgment.result else "",
-        by=None,
-        at=at,
-        on=on,
-    )
+def _carry_out(cases: Sequence[_Case], at: datetime, on: date) -> list[Application | Refused]:
+    decisions = [
+        applications.Decision(
+            application_id=case.application.pk,
+            outcome=case.judgment.outcome,
+            reasons=case.judgment.reasons,
+            amount=case.judgment.limit,
+            grade=case.judgment.result.grade if case.judgment.result else "",
+        )
+        for case in cases
+    ]
+    return applications.decide_many(decisions, by=None, at=at, on=on) if decisions else []
 
 
 def _shadow(judges: Panel, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:

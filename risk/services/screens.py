@@ -1,7 +1,7 @@
-"""What risk says to a purchase before it is authorised (settings.PURCHASE_SCREENS)."""
+"""What risk says to purchases before they are authorised (settings.PURCHASE_SCREENS)."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
@@ -10,11 +10,19 @@ from lending.models import CreditLine, Industry
 from risk.models import Alert, Control
 
 
-def screen_purchase(*, line: CreditLine, amount: Decimal, on: date, at: datetime) -> None:
-    """Raise `Refused` while a suspending control has not cleared, or the customer's industry is red."""
-    tripped = Alert.objects.filter(line=line, state=Alert.State.OPEN, action=Control.Action.SUSPEND)
-    if tripped.exists():
-        raise Refused("control_tripped", _("The line is suspended until its latest activity is cleared."))
-    industry = line.customer.industry
-    if industry is not None and industry.standing == Industry.Standing.RED:
-        raise Refused("industry_stop", _("No new business in this industry at present."))
+def screen_purchases(lines: Sequence[CreditLine], *, on: date, at: datetime) -> dict[int, Refused]:
+    """By line, why nothing may be bought on it: a suspending control has not cleared, or the customer's industry is
+    red."""
+    tripped = Alert.objects.filter(
+        line_id__in=[line.pk for line in lines], state=Alert.State.OPEN, action=Control.Action.SUSPEND
+    )
+    refusals = {
+        line.pk: Refused("industry_stop", _("No new business in this industry at present."))
+        for line in lines
+        if line.customer.industry is not None and line.customer.industry.standing == Industry.Standing.RED
+    }
+    for line_id in tripped.values_list("line_id", flat=True):
+        refusals[line_id] = Refused(
+            "control_tripped", _("The line is suspended until its latest activity is cleared.")
+        )
+    return refusals

@@ -204,14 +204,14 @@ def test_a_review_by_a_person_is_not_scored_again(apply, model, at):
 def test_the_task_finds_what_waits_and_one_failure_holds_up_nobody(apply, model, monkeypatch):
     first = apply(platform_ref="one", id_number="")
     second = apply(platform_ref="two")
-    decide = applications.decide
+    decide = applications.decide_many
 
-    def fails_once(**arguments):
-        if arguments["application_id"] == first.pk:
+    def fails_once(decisions, **arguments):
+        if first.pk in [decision.application_id for decision in decisions]:
             raise RuntimeError("this one is broken")
-        return decide(**arguments)
+        return decide(decisions, **arguments)
 
-    monkeypatch.setattr(scoring.applications, "decide", fails_once)
+    monkeypatch.setattr(scoring.applications, "decide_many", fails_once)
     score_applications()
     states = dict(Application.objects.values_list("pk", "state"))
     assert states == {first.pk: "SUBMITTED", second.pk: "OFFERED"}

@@ -1,0 +1,29 @@
+"""How several workers share the customers out."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import models
+from django.db.models import F
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Every `of`-th customer, by number: each belongs to exactly one of the shares 0 to `of` - 1."""
+
+    number: int
+    of: int
+
+    def of_customers(self, rows: "models.QuerySet[M]") -> "models.QuerySet[M]":
+        """The rows that belong to these customers; their model has a `customer`."""
+        if self.of == 1:
+            return rows
+        return rows.alias(share=F("customer_id") % self.of).filter(share=self.number)
+
+    def __contains__(self, customer_id: int) -> bool:
+        return customer_id % self.of == self.number
+
+
+EVERYBODY = Share(0, 1)
