@@ -43,6 +43,7 @@ def configure(*, for_people: bool, level: str) -> dict[str, Any]:
             # gunicorn writes one line per request already.
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
             "axes": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},
             "pgtrigger": {"level": "WARNING"},
         },
     }

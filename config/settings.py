@@ -308,6 +308,10 @@ METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 # --- what lending asks of those above it, and what the clock does -----------------------------------------
 
+# Who lends: the name on contracts and cost sheets, and the kind of lender, which decides about the legal caps
+# (BANK, MICRO_LOAN or CONSUMER_FINANCE). A product may name another kind, for money that comes from elsewhere.
+LENDER_NAME = env.text("LENDER_NAME", "OpenTab")
+LENDER_TYPE = env.text("LENDER_TYPE", "MICRO_LOAN")
 # Dotted paths, asked in order before a purchase is authorised; each may refuse it with a reason.
 PURCHASE_SCREENS = ["risk.services.screens.screen_purchases"]
 # The task that decides submitted applications, told when there is one.

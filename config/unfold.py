@@ -41,6 +41,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
         _("Lending"),
         [
             Item(_("Applications"), "inbox", "lending.application"),
+            Item(_("Offers and cost sheets"), "contract", "lending.offer"),
             Item(_("Customers"), "group", "lending.customer"),
             Item(_("Credit lines"), "credit_card", "lending.creditline"),
             Item(_("Purchases"), "shopping_cart", "lending.purchase"),

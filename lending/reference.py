@@ -69,6 +69,9 @@ RULES = [
     ("ALL_IN_COST_CAP", "", "0.24", "per year", "2025-10-01", None, "金规〔2025〕9号", "6", "P"),
     ("ALL_IN_COST_CAP", "MICRO_LOAN", "0.24", "per year", "2025-12-01", "2027-12-31", MICRO, "", "P"),
     ("ALL_IN_COST_CAP", "MICRO_LOAN", "0.12", "per year", "2028-01-01", None, MICRO, "4×1Y-LPR", "P"),
+    # Which annual cost is held against the cap: 1 the compounded one, 0 the rate of one period times the periods of a
+    # year. The text of the rule does not say; compounded is the stricter reading.
+    ("ALL_IN_COST_COMPOUNDED", "", "1", "1 = yes", "2017-08-04", None, HOUSE, "", "H"),
     ("READING_SECONDS", "", "5", "seconds", "2026-08-01", None, "金规〔2026〕2号", "", "P"),
     (
         "CONSUMER_LINE_CAP",

@@ -53,10 +53,11 @@ _COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
 
 # What each role may do in lending. The standard codenames mean: change_customer, to block and unblock;
 # change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
-# its states; add_product and change_product, to write a draft and put it on sale; add_approvalrequest, to take
-# back what one asked a second person for; change_businessdate, to close the day; add_unappliedmoney, to take in
-# money that cannot be placed; add_paymentfile and change_paymentfile, to upload payment files and confirm them;
-# change_closeexception, to take a loan that was set aside in again.
+# its states; add_product and change_product, to write a draft and ask to put it on sale, and, with check_approval,
+# to allow that; add_approvalrequest, to take back what one asked a second person for; change_businessdate, to
+# close the day; add_unappliedmoney, to take in money that cannot be placed; add_paymentfile and change_paymentfile,
+# to upload payment files and confirm them; change_closeexception, to take a loan
+# that was set aside in again.
 GRANTS: dict[str, tuple[str, ...]] = {
     "credit_officer": (
         *_FILE_AND_ASK,
@@ -71,7 +72,14 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
         *("change_loan", "write_off_loan", "classify_loan"),
     ),
-    "risk_analyst": (*_FILE_AND_ASK, *_APPLICATIONS, "steer_line", "classify_loan"),
+    "risk_analyst": (
+        *_FILE_AND_ASK,
+        *_APPLICATIONS,
+        "steer_line",
+        "classify_loan",
+        "add_product",
+        "change_product",
+    ),
     "collector": _COLLECTING,
     "legal_officer": (*_COLLECTING, "change_collateral", "write_off_loan", "change_noticetemplate"),
     "accountant": (

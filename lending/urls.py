@@ -33,6 +33,7 @@ urlpatterns = [
     path("applications/<int:pk>/review/", apply.ask_review, name="ask_review"),
     path("documents/<int:pk>/", apply.document, name="document"),
     path("offers/<int:pk>/", offer.offer, name="offer"),
+    path("offers/<int:pk>/sheet.pdf", offer.offer_file, name="offer_file"),
     path("home/", home.home, name="home"),
     path("messages/", home.messages, name="messages"),
     path("messages/read/", home.read, name="read_all"),

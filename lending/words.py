@@ -1,6 +1,6 @@
 """How amounts and rates look on a page, and codes in words. Presentation only."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -33,6 +33,11 @@ def percent(fraction: Decimal | str | None) -> str:
     if fraction in (None, ""):
         return "–"
     return f"{(Decimal(fraction) * 100).quantize(Decimal('0.01'), ROUND_HALF_UP)}%"
+
+
+def points(fraction: Decimal) -> str:
+    """1.60: a difference of yearly fractions in percentage points, never less than there is."""
+    return f"{(fraction * 100).quantize(Decimal('0.01'), ROUND_CEILING)}"
 
 
 def reason(code: str) -> str:

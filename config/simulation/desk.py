@@ -72,7 +72,7 @@ class Desk:
             who = self._cast.by_id.get(offer.application.customer_id)
             if who is None:
                 continue
-            offers.show(offer_id=offer.pk, by=None, at=moment(on, 10))
+            offers.show(offer_id=offer.pk, by=None, at=moment(on, 10), on=on)
             if stream(self._cast.world.seed, "accept", who.ref, offer.amount).random() < ACCEPTS:
                 offers.accept(offer_id=offer.pk, by=None, at=moment(on, 10, 2), on=on)
 

@@ -13,6 +13,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     lines,
     loans,
     mandates,
+    offers,
     payment_files,
     people,
     products,

@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
@@ -17,12 +17,13 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter,
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from lending import clock, words
+from lending import clock, downloads, words
 from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm, amount_field
-from lending.admin.parts import Section, link, money, percent, record_link, state_label
+from lending.admin.parts import Section, link, money, page_of, percent, record_link, state_label
+from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document
 from lending.selectors import customer_page as selectors
 from lending.services import applications, desk
@@ -37,9 +38,12 @@ def _waits(application: Application) -> bool:
 
 
 class ApproveForm(ActionForm):
-    """A smaller amount than was asked for is a counter-offer."""
+    """A smaller amount than was asked for, or other terms that the product allows, are a counter-offer."""
 
     amount = amount_field()
+    tenor = forms.TypedChoiceField(label=_("Instalments"), coerce=int)
+    annual_rate = forms.DecimalField(label=_("Annual rate"))
+    fee_rate = forms.DecimalField(label=_("Fee rate per instalment"))
     note = forms.CharField(label=_("Reason"), max_length=300, widget=forms.Textarea)
 
     def prepare(self) -> None:
@@ -47,6 +51,37 @@ class ApproveForm(ActionForm):
         self.fields["amount"].help_text = _("Asked for: %(amount)s. Less is a counter-offer.") % {
             "amount": money(self.subject.amount)
         }
+        product = self.subject.product
+        self.fields["tenor"].choices = [(tenor, tenor) for tenor in sorted(product.tenors)]
+        self.fields["tenor"].initial = self.subject.tenor
+        if product.kind == product.Kind.LINE:
+            del self.fields["tenor"]
+        self._offer_range("annual_rate", product.annual_rate, product.rate_range)
+        self._offer_range("fee_rate", product.fee_rate, product.fee_range)
+
+    def _offer_range(self, name: str, usual: Decimal, ends: tuple[Decimal, Decimal]) -> None:
+        """Ask for a price only where the product leaves room for one."""
+        low, high = ends
+        if low == high:
+            del self.fields[name]
+            return
+        text = _("A fraction from %(low)s to %(high)s (%(low_percent)s to %(high_percent)s).")
+        field = forms.DecimalField(
+            label=self.fields[name].label,
+            min_value=low.normalize(),
+            max_value=high.normalize(),
+            max_digits=12,
+            decimal_places=8,
+            initial=usual.normalize(),
+            help_text=text
+            % {
+                "low": f"{low.normalize():f}",
+                "high": f"{high.normalize():f}",
+                "low_percent": percent(low),
+                "high_percent": percent(high),
+            },
+        )
+        self.fields[name] = field
 
 
 class DeclineForm(ActionForm):
@@ -154,19 +189,19 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         return [document, *super().get_urls()]
 
     def document_view(self, request: HttpRequest, document_id: int) -> HttpResponse:
-        """A paper as it was handed in: downloaded, never shown as a page of ours."""
+        """A paper as it was handed in: downloaded, never shown as a page of ours; that it was taken is written down."""
         if not request.user.has_perm("lending.view_document"):
             raise PermissionDenied
-        document = Document.objects.filter(pk=document_id).first()
-        if document is None or not document.file.storage.exists(document.file.name):
+        document = Document.objects.select_related("application").filter(pk=document_id).first()
+        if document is None:
             raise Http404
-        name = document.file.name.rpartition("/")[2]
-        return FileResponse(
-            document.file.open("rb"),
-            as_attachment=True,
-            filename=name,
-            content_type="application/octet-stream",
-        )
+        try:
+            downloads.check(document.file, document.sha256)
+            applications.reveal_document(document_id=document.pk, by=request.user, at=clock.now())
+        except Refused as refusal:
+            self.message_user(request, str(refusal), level="ERROR")
+            return HttpResponseRedirect(page_of(document.application))
+        return downloads.stored(document.file)
 
     @service_action(
         _("Approve"),
@@ -178,9 +213,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         confirm=_("The customer gets an offer with its full cost. A large amount waits for a second person."),
     )
     def approve(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
-        result = desk.approve_application(
-            application_id=application.pk, amount=data["amount"], note=data["note"], **acting.day
-        )
+        result = desk.approve_application(application_id=application.pk, **data, **acting.day)
         if isinstance(result, ApprovalRequest):
             return _("A second person is asked to approve.")
         return _("The offer is made.")
@@ -253,7 +286,7 @@ def _offers(application: Application) -> Section:
         _("Offers"),
         [
             *(_("Amount"), _("Instalments"), _("Annual cost"), _("Made at"), _("Expires on"), _("Shown at")),
-            _("Accepted at"),
+            *(_("Accepted at"), _("Cost sheet")),
         ],
         [
             (
@@ -264,6 +297,7 @@ def _offers(application: Application) -> Section:
                 row.expires_on,
                 row.shown_at,
                 row.accepted_at,
+                record_link(row, _("Show")),
             )
             for row in application.offers.all()
         ],

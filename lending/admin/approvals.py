@@ -15,7 +15,15 @@ from lending.admin import timeline
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.forms import ActionForm
 from lending.admin.parts import Section, record_link, state_label
-from lending.models import Application, ApprovalRequest, CreditLine, Loan, Transaction, UnappliedMoney
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    CreditLine,
+    Loan,
+    Product,
+    Transaction,
+    UnappliedMoney,
+)
 from lending.services import approvals
 from lending.services import commands as _commands  # noqa: F401  (so that every command has its name here)
 
@@ -25,6 +33,7 @@ SUBJECTS = {
     "application_id": Application,
     "line_id": CreditLine,
     "loan_id": Loan,
+    "product_id": Product,
     "transaction_id": Transaction,
     "unapplied_id": UnappliedMoney,
 }

@@ -26,7 +26,12 @@ _WIDGETS: list[tuple[type[forms.Field], Callable[[Any], forms.Widget]]] = [
     (forms.ChoiceField, lambda field: widgets.UnfoldAdminSelectWidget(choices=field.choices)),
     (forms.BooleanField, lambda field: widgets.UnfoldBooleanWidget()),
     (forms.FileField, lambda field: widgets.UnfoldAdminFileFieldWidget()),
-    (forms.DecimalField, lambda field: widgets.UnfoldAdminDecimalFieldWidget(attrs={"step": "0.01"})),
+    (
+        forms.DecimalField,
+        lambda field: widgets.UnfoldAdminDecimalFieldWidget(
+            attrs={"step": "0.01" if field.decimal_places == 2 else "any"}
+        ),
+    ),
     (forms.IntegerField, lambda field: widgets.UnfoldAdminIntegerFieldWidget()),
     (forms.Field, lambda field: widgets.UnfoldAdminTextInputWidget()),
 ]

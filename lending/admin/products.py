@@ -1,30 +1,103 @@
-"""The shelf: drafts are edited, go live and are frozen; what they cost is shown before they do."""
+"""The shelf: drafts are edited, go live and are frozen; what they cost is shown while they are written."""
 
+import re
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from lending import clock, engine
+from lending.admin import product_preview
 from lending.admin.base import Acting, ServiceAdmin, service_action
-from lending.admin.parts import Section, label, link, money, page_of, percent, state_label
-from lending.engine.daycount import DAY_COUNTS
+from lending.admin.forms import ReasonForm
+from lending.admin.parts import Section, link, page_of, percent, state_label
 from lending.errors import Refused
 from lending.models import Product
-from lending.selectors import rules
-from lending.services import offers, products
+from lending.selectors import products as selectors
+from lending.services import desk, products
 
 State = Product.State
 CHANGE = "lending.change_product"
+PREVIEW = "_preview"
+
+FIELDSETS: list[tuple[Any, tuple[str, ...], Any]] = [
+    (
+        _("Product"),
+        ("code", "name", "name_zh", "kind", "audience", "lender_type", "currency"),
+        _("The code stays the same from version to version."),
+    ),
+    (
+        _("Amount and instalments"),
+        (
+            *("min_amount", "default_amount", "max_amount", "tenors", "default_tenor", "every", "unit"),
+            "max_open_loans",
+        ),
+        _("Applications and offers stay between the smallest and the largest."),
+    ),
+    (
+        _("Price"),
+        (
+            *("method", "annual_rate", "min_annual_rate", "max_annual_rate"),
+            *("fee_rate", "min_fee_rate", "max_fee_rate", "single_is_free"),
+            *("upfront_fee_rate", "upfront_fee_amount"),
+        ),
+        _(
+            "An officer may offer another price between the lowest and the highest; the cap holds for the highest."
+        ),
+    ),
+    (
+        _("What others charge"),
+        (
+            *("insurance_rate", "insurance_due", "insurer", "guarantee_rate", "guarantee_due", "guarantor"),
+            *("other_cost", "other_cost_name", "other_cost_name_zh", "other_cost_payee"),
+        ),
+        _("Paid to them beside the loan; it counts in the annual cost and stands on the cost sheet."),
+    ),
+    (
+        _("How interest is counted"),
+        (
+            "day_count",
+            "interest_period",
+            "interest_free_days",
+            "rounding",
+            "residue",
+            "instalment_multiple_of",
+        ),
+        "",
+    ),
+    (
+        _("How it is paid back"),
+        (
+            *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments"),
+            *("allocation", "settlement_fee"),
+        ),
+        "",
+    ),
+    (
+        _("When it is late"),
+        (
+            *("penalty_rate", "penalty_grace_days", "penalty_cap_rate", "penalty_year_days"),
+            *("overdue_grace_days", "class_scale"),
+        ),
+        "",
+    ),
+    (
+        _("Security, bills, and how long things hold"),
+        ("required_coverage", "statement_day", "days_to_pay", "authorisation_days", "offer_days"),
+        "",
+    ),
+]
 
 
 class ProductForm(forms.ModelForm):
@@ -32,40 +105,30 @@ class ProductForm(forms.ModelForm):
 
     class Meta:
         model = Product
-        fields = [
-            *("code", "name", "name_zh", "kind", "audience", "lender_type", "currency", "method"),
-            *(
-                "annual_rate",
-                "fee_rate",
-                "single_is_free",
-                "upfront_fee_rate",
-                "day_count",
-                "interest_period",
-            ),
-            *("tenors", "min_amount", "max_amount", "penalty_rate", "penalty_grace_days"),
-            *("overdue_grace_days", "class_scale", "authorisation_days", "offer_days"),
-        ]
-        widgets = {
-            "tenors": UnfoldAdminTextInputWidget(),
-            "day_count": UnfoldAdminSelectWidget(choices=[(one, one) for one in DAY_COUNTS]),
-            "interest_period": UnfoldAdminSelectWidget(
-                choices=[("PERIOD", _("by period")), ("DAILY", _("by day"))]
-            ),
-        }
+        fields = [name for _title, names, _help in FIELDSETS for name in names]
+        widgets = {"tenors": UnfoldAdminTextInputWidget()}
 
     def _post_clean(self) -> None:
         super()._post_clean()
-        if self.errors:
+        if set(self.errors) - {NON_FIELD_ERRORS}:
             return
         try:
             products.check(self.instance)
         except Refused as refusal:
+            # It knows the field where a constraint of the database only has a name.
+            self.errors.pop(NON_FIELD_ERRORS, None)
             self.add_error(refusal.field if refusal.field in self.fields else None, str(refusal))
+
+
+def _percent(shown: Any) -> str:
+    """A rate as it is read; what the admin shows for nothing stays."""
+    return percent(shown) if isinstance(shown, Decimal) or re.fullmatch(r"[\d.]+", str(shown)) else str(shown)
 
 
 @admin.register(Product)
 class ProductAdmin(ServiceAdmin):
     form = ProductForm
+    change_form_template = "admin/product.html"
     list_display = ["code", "version", "state_", "name", "name_zh", "kind", "audience", "method", "price"]
     list_filter = [
         ("state", ChoicesDropdownFilter),
@@ -75,32 +138,10 @@ class ProductAdmin(ServiceAdmin):
     ]
     search_fields = ["code", "name", "name_zh"]
     fieldsets = [
-        (
-            _("Product"),
-            {"fields": ["code", "name", "name_zh", "kind", "audience", "lender_type", "currency"]},
-        ),
-        (
-            _("Price"),
-            {
-                "fields": [
-                    *("method", "annual_rate", "fee_rate", "single_is_free", "upfront_fee_rate", "day_count"),
-                    *("interest_period", "tenors", "min_amount", "max_amount"),
-                ]
-            },
-        ),
-        (
-            _("When late, and how long things hold"),
-            {
-                "fields": [
-                    *("penalty_rate", "penalty_grace_days", "overdue_grace_days", "class_scale"),
-                    *("authorisation_days", "offer_days"),
-                ]
-            },
-        ),
+        (title, {"fields": list(names), "description": description})
+        for title, names, description in FIELDSETS
     ]
-    readonly_preprocess_fields = dict.fromkeys(
-        ("annual_rate", "fee_rate", "upfront_fee_rate", "penalty_rate"), percent
-    )
+    readonly_preprocess_fields = dict.fromkeys(selectors.RATES, _percent)
     actions_detail = ["go_live", "new_version", "retire"]
 
     @display(description=_("state"), ordering="state")
@@ -126,20 +167,74 @@ class ProductAdmin(ServiceAdmin):
         else:
             obj.pk = products.create(values=form.cleaned_data, **acting.moment).pk
 
+    # --- the preview ---------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.preview_view)
+        return [path("preview/", view, name="lending_product_preview"), *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """The preview alone, of the terms as they stand in the form: asked for by the page on each change."""
+        if not request.user.has_perm("lending.view_product"):
+            raise PermissionDenied
+        return TemplateResponse(
+            request, "admin/parts/product_preview.html", {"preview": _of_form(request.POST)}
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        typed = getattr(request, "typed_in", None)
+        return _holding(form, typed) if typed is not None else form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """The button "Preview" shows the page again with what was typed in, and saves nothing."""
+        product = self.get_object(request, object_id) if object_id else None
+        if request.method == "POST" and PREVIEW in request.POST:
+            request.typed_in, request.method = request.POST, "GET"  # type: ignore[attr-defined]
+        if request.method == "POST" or hasattr(request, "typed_in"):
+            preview = _of_form(request.POST, product)
+        else:
+            preview = product_preview.of(product, request.GET) if product else None
+        try:
+            context = {**(extra_context or {}), "preview": preview}
+            return super().changeform_view(request, object_id, form_url, context)
+        except Refused as refusal:  # the draft was changed, or put forward, by somebody else meanwhile
+            self.message_user(request, str(refusal), level="ERROR")
+            return HttpResponseRedirect(self.url_after(product))
+
     def sections(self, request: HttpRequest, record: Product) -> Iterable[Section]:
-        return _preview(record, _amount(request, record))
+        before = selectors.version_before(record)
+        if before is None:
+            return
+        yield Section(
+            _("What changes against version %(version)s") % {"version": before.version},
+            [_("Term"), _("Version %(version)s") % {"version": before.version}, _("This version")],
+            [(change.label, change.before, change.after) for change in selectors.changes(before, record)],
+            links=[link(_("Version %(version)s") % {"version": before.version}, page_of(before))],
+        )
+
+    # --- buttons -------------------------------------------------------------------------------------------------
 
     @service_action(
-        _("Go live"),
+        _("Put on sale"),
         permission=CHANGE,
+        form=ReasonForm,
         available=lambda product: product.state == State.DRAFT,
         icon="rocket_launch",
         variant=ActionVariant.SUCCESS,
-        confirm=_("The terms are frozen from now on, and the version on sale is taken off."),
+        confirm=_(
+            "A second person decides. Then the terms are frozen, and the version on sale is taken off."
+        ),
     )
     def go_live(self, product: Product, data: dict[str, Any], acting: Acting) -> Any:
-        products.go_live(product_id=product.pk, **acting.day)
-        return _("The product is on sale.")
+        desk.ask_go_live(product_id=product.pk, reason=data["reason"], **acting.day)
+        return _("A second person is asked to put it on sale.")
 
     @service_action(
         _("New version"),
@@ -165,53 +260,25 @@ class ProductAdmin(ServiceAdmin):
         return _("The product is taken off sale.")
 
 
-def _amount(request: HttpRequest, product: Product) -> Decimal:
-    """The amount of the preview: ?amount=, or the smallest one."""
-    try:
-        amount = Decimal(request.GET.get("amount", "")).quantize(Decimal("0.01"))
-    except InvalidOperation:
-        return product.min_amount
-    return amount if product.min_amount <= amount <= product.max_amount else product.min_amount
+def _holding(form: type[forms.ModelForm], data: Any) -> type[forms.ModelForm]:
+    """The form, filled in with `data` although nothing is being saved."""
+
+    def fill(self: Any, *args: Any, **kwargs: Any) -> None:
+        form.__init__(self, data, instance=kwargs.get("instance"))
+
+    return type(form.__name__, (form,), {"__init__": fill})
 
 
-def _preview(product: Product, amount: Decimal) -> Iterable[Section]:
-    """What a customer would pay: each number of instalments, and the schedule of the longest."""
-    on = clock.today()
-    try:
-        plans = offers.sheet(product, amount, None, on)["plans"]
-        cap = rules.parameter("ALL_IN_COST_CAP", on, lender_type=product.lender_type)
-    except (engine.TermsError, rules.MissingRule) as problem:
-        yield Section(_("What it costs"), note=str(problem))
-        return
-    links = [link(money(one), f"?amount={one}") for one in (product.min_amount, product.max_amount)]
-    yield Section(
-        _("What it costs"),
-        [_("Instalments"), _("First instalment"), _("Fees and interest"), _("Total"), _("Annual cost")],
-        [
-            (
-                plan["tenor"],
-                money(plan["rows"][0]["total"]),
-                money(Decimal(plan["total"]) - amount + Decimal(plan["upfront_fee"])),
-                money(plan["total"]),
-                label(
-                    percent(plan["annual_cost"]),
-                    "danger" if Decimal(plan["annual_cost"]) > cap else "success",
-                ),
-            )
-            for plan in plans
-        ],
-        links=links,
-        note=_("For %(amount)s today; the legal cap is %(cap)s a year.")
-        % {"amount": money(amount), "cap": percent(cap)},
-    )
-    yield Section(
-        _("Schedule in %(tenor)s instalments") % {"tenor": plans[-1]["tenor"]},
-        [_("Due on"), _("Principal"), _("Interest"), _("Fee"), _("Total"), _("Left")],
-        [
-            (
-                row["due_on"],
-                *(money(row[part]) for part in ("principal", "interest", "fee", "total", "balance")),
-            )
-            for row in plans[-1]["rows"]
-        ],
-    )
+def _of_form(data: Any, product: Product | None = None) -> product_preview.Preview:
+    """The preview of terms that are being typed in; they need neither a name nor a free code for it."""
+    form = ProductForm(data, instance=Product(version=0))
+    form.fields = {name: field for name, field in form.fields.items() if name in _PRICED}
+    form._post_clean = lambda: None  # type: ignore[method-assign]
+    if not form.is_valid():
+        return product_preview.of(None, data)
+    typed = Product(**(_UNNAMED | form.cleaned_data))
+    return product_preview.of(typed, data)
+
+
+_UNNAMED = {"code": "draft", "name": "-", "name_zh": "-", "version": 0}
+_PRICED = [name for name in ProductForm.Meta.fields if name not in ("code", "name", "name_zh")]

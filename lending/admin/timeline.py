@@ -48,7 +48,10 @@ WORDS = {
     "application.booked": _("Application booked"),
     "offer.made": _("Offer made"),
     "offer.shown": _("Cost sheet shown"),
+    "offer.rewritten": _("Cost sheet written anew for the day"),
     "offer.accepted": _("Offer accepted"),
+    "document.revealed": _("A paper was taken out"),
+    "export.made": _("A list was taken away as a file"),
     "line.opened": _("Line opened"),
     "line.suspended": _("Line suspended"),
     "line.hold_lifted": _("Hold on the line lifted"),
@@ -160,6 +163,12 @@ _NAMES = {
     "value": _("value"),
     "value_on": _("value date"),
     "version": _("version"),
+    "document": _("document"),
+    "filters": _("filters"),
+    "form": _("form"),
+    "language": _("language"),
+    "model": _("list"),
+    "title": _("title"),
 }
 # Codes that events carry, in words.
 _CODES = {

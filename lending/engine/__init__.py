@@ -1,7 +1,7 @@
 """The loan engine: arithmetic and decisions on plain values. No Django, no clock, no settings, no I/O."""
 
 from lending.engine.allocation import Allocation, Rule
-from lending.engine.cost import AnnualCost, annual_cost, apr
+from lending.engine.cost import AnnualCost, Charge, annual_cost, apr
 from lending.engine.errors import EventError, TermsError
 from lending.engine.periods import on_working_days
 from lending.engine.replay import payoff, replay
@@ -13,6 +13,7 @@ from lending.engine.terms import Method, Terms, Unit
 __all__ = [
     "Allocation",
     "AnnualCost",
+    "Charge",
     "Event",
     "EventError",
     "InstalmentState",

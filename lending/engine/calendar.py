@@ -49,9 +49,9 @@ def roll(anchor: date, unit: str, steps: int, day: int | None = None) -> date:
     return anchor + timedelta(days=steps * (7 if unit == "WEEK" else 1))
 
 
-def statement_due_on(statement_on: date) -> date:
-    """The due date of the bill made on ``statement_on``: nine days later, not past the end of that month."""
-    return clamp(statement_on.year, statement_on.month, statement_on.day + STATEMENT_TO_DUE_DAYS)
+def statement_due_on(statement_on: date, days: int = STATEMENT_TO_DUE_DAYS) -> date:
+    """The due date of the bill made on ``statement_on``: so many days later, not past the end of that month."""
+    return clamp(statement_on.year, statement_on.month, statement_on.day + days)
 
 
 def next_statement_on(day: date, statement_day: int) -> date:
@@ -62,9 +62,9 @@ def next_statement_on(day: date, statement_day: int) -> date:
     return this_month if day <= this_month else add_months(this_month, 1)
 
 
-def first_due_on(purchase_on: date, statement_day: int) -> date:
+def first_due_on(purchase_on: date, statement_day: int, days: int = STATEMENT_TO_DUE_DAYS) -> date:
     """The due date of the first statement that holds a purchase; one on the statement day is still in it."""
-    return statement_due_on(next_statement_on(purchase_on, statement_day))
+    return statement_due_on(next_statement_on(purchase_on, statement_day), days)
 
 
 def roll_business_day(day: date, is_working: Callable[[date], bool], rule: str = "FOLLOWING") -> date:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 from math import lcm
+from typing import NamedTuple
 
 from lending.engine.calendar import roll
 from lending.engine.money import round_ratio
@@ -29,21 +30,45 @@ class AnnualCost:
     effective: Decimal
 
 
-def annual_cost(terms: Terms, rows: Sequence[Row] | None = None) -> AnnualCost:
-    """The all-in yearly cost over net proceeds (principal less upfront fee), every fee counted.
+class Charge(NamedTuple):
+    """What someone else collects for the credit, beside the loan: once on the first day, or with each instalment."""
 
-    Time runs in periods of the loan; the odd days of a broken first period count over 365 (PBOC announcement
+    code: str
+    amount: Decimal
+    upfront: bool
+
+    def times(self, terms: Terms) -> int:
+        """How often it is due over the life of the loan."""
+        return 1 if self.upfront else terms.instalments
+
+
+def annual_cost(
+    terms: Terms, rows: Sequence[Row] | None = None, charges: Sequence[Charge] = ()
+) -> AnnualCost:
+    """The all-in yearly cost over net proceeds (principal less upfront fee), every fee and charge counted.
+
+    A charge of each instalment is paid with its row; a down payment bears none, and a bullet bears all of them at
+    once. Time runs in periods of the loan; the odd days of a broken first period count over 365 (PBOC announcement
     [2021] No. 3; Directive 2008/48/EC annex I for the odd days). To ten decimals.
     """
     rows = schedule(terms) if rows is None else rows
     flows = [(Fraction(0), terms.upfront_fee - terms.principal)]
     flows += [(_time_of(terms, row), row.total) for row in rows]
+    flows += [flow for charge in charges for flow in _flows_of(charge, terms, rows)]
     per_year = periods_per_year(terms)
     strength = _strength(flows)
     return AnnualCost(
         nominal=_tidy(_nominal(strength, per_year)),
         effective=_tidy(_CTX.subtract(strength.exp(_CTX), 1)),
     )
+
+
+def _flows_of(charge: Charge, terms: Terms, rows: Sequence[Row]) -> list[Flow]:
+    if charge.upfront:
+        return [(Fraction(0), charge.amount)]
+    regular = [row for row in rows if row.due_on > terms.disbursed_on]
+    each = _CTX.divide(_CTX.multiply(charge.amount, terms.instalments), len(regular))
+    return [(_time_of(terms, row), each) for row in regular]
 
 
 def periods_per_year(terms: Terms) -> Fraction:

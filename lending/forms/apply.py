@@ -102,14 +102,16 @@ class ApplyForm(HouseForm):
             label=_("How much?"),
             least=product.min_amount,
             most=product.max_amount,
+            initial=product.default_amount,
             help_text=_("From %(least)s to %(most)s.") % {"least": least, "most": most},
         )
         if product.kind == Product.Kind.LINE:
             del self.fields["purpose"], self.fields["needed_on"]
         else:
             self.fields["tenor"] = forms.TypedChoiceField(
-                label=_("Over how many months?"),
+                label=_("Over how many months?") if product.is_monthly else _("In how many instalments?"),
                 coerce=int,
+                initial=product.default_tenor,
                 choices=[(tenor, tenor) for tenor in sorted(product.tenors)],
             )
         self.order_fields(self.field_order)

@@ -4,6 +4,7 @@ from lending.models.calendar import BusinessDate, BusinessDay
 from lending.models.classes import AssetClass
 from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
+from lending.models.contract import ContractDocument
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.downgrade import Downgrade
 from lending.models.house import (
@@ -35,6 +36,7 @@ __all__ = [
     "CloseException",
     "Collateral",
     "Consent",
+    "ContractDocument",
     "CreditLine",
     "Customer",
     "DayClose",

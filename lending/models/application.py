@@ -1,5 +1,6 @@
 from typing import Any
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -161,7 +162,10 @@ class Offer(models.Model):
     )
     amount = fields.money(_("amount"))
     tenor = models.PositiveSmallIntegerField(_("tenor"), null=True, blank=True)
-    annual_cost = fields.rate(_("annual cost"), help_text=_("all-in, compounded, yearly fraction"))
+    # The price, where it is not the product's own.
+    annual_rate = fields.rate(_("annual rate"), null=True, blank=True, default=None)
+    fee_rate = fields.rate(_("fee rate per instalment"), null=True, blank=True, default=None)
+    annual_cost = fields.rate(_("annual cost"), help_text=_("all-in, yearly fraction"))
     sheet = models.JSONField(_("disclosure sheet"))
     sheet_sha256 = models.CharField(max_length=64, editable=False)
     made_at = models.DateTimeField(_("made at"))
@@ -178,6 +182,13 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=Q(accepted_at=None) | Q(shown_at__lte=models.F("accepted_at")),
                 name="offer_shown_before_accepted",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="as_it_was_accepted",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__accepted_at__isnull=False),
             ),
         ]
 

@@ -46,6 +46,9 @@ class CreditLine(FSMModelMixin, models.Model):
     statement_day = models.PositiveSmallIntegerField(
         _("statement day"), validators=[MinValueValidator(1), MaxValueValidator(22)]
     )
+    # The price agreed for this line; empty on lines that have the product's own.
+    annual_rate = fields.rate(_("annual rate"), null=True, blank=True, default=None)
+    fee_rate = fields.rate(_("fee rate per instalment"), null=True, blank=True, default=None)
     opened_on = models.DateField(_("opened on"))
     reviewed_on = models.DateField(_("last reviewed on"))
 

@@ -2,38 +2,43 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 import pgtrigger
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
-from lending.engine.terms import Method, Terms
+from lending.engine.cost import Charge
+from lending.engine.daycount import DAY_COUNTS
+from lending.engine.terms import Method, Terms, Unit
+from lending.models import product_columns as columns
 from lending.models.customer import Customer
+
+# So that bill and due day stay within one month, as far as the month has days.
+LAST_STATEMENT_DAY = 22
 
 # What a customer signs for: frozen by the database once the version is live.
 TERMS = (
-    "code",
-    "version",
-    "kind",
-    "audience",
-    "lender_type",
-    "currency",
-    "method",
-    "annual_rate",
-    "fee_rate",
-    "single_is_free",
-    "upfront_fee_rate",
-    "day_count",
-    "interest_period",
-    "tenors",
-    "min_amount",
-    "max_amount",
-    "penalty_rate",
-    "penalty_grace_days",
+    *("code", "version", "kind", "audience", "lender_type", "currency", "method"),
+    *("min_amount", "default_amount", "max_amount", "tenors", "default_tenor", "every", "unit"),
+    *("annual_rate", "min_annual_rate", "max_annual_rate", "fee_rate", "min_fee_rate", "max_fee_rate"),
+    *("single_is_free", "upfront_fee_rate", "upfront_fee_amount"),
+    *("insurance_rate", "insurance_due", "insurer", "guarantee_rate", "guarantee_due", "guarantor"),
+    *("other_cost", "other_cost_name", "other_cost_name_zh", "other_cost_payee"),
+    *("day_count", "interest_period", "interest_free_days", "rounding", "residue", "instalment_multiple_of"),
+    *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments", "allocation"),
+    *("settlement_fee", "penalty_rate", "penalty_grace_days", "penalty_cap_rate", "penalty_year_days"),
+    *("required_coverage", "max_open_loans", "statement_day", "days_to_pay"),
 )
+
+
+def house_lender_type() -> str:
+    """The kind of lender this house is, by settings.LENDER_TYPE."""
+    return settings.LENDER_TYPE
 
 
 class ProductState(models.TextChoices):
@@ -68,6 +73,41 @@ class Product(FSMModelMixin, models.Model):
         GENERAL = "GENERAL", _("Loans in general")
         CARD = "CARD", _("Cards and revolving lines")
 
+    class Unit(models.TextChoices):
+        DAY = "DAY", _("days")
+        WEEK = "WEEK", _("weeks")
+        MONTH = "MONTH", _("months")
+        YEAR = "YEAR", _("years")
+
+    class InterestPeriod(models.TextChoices):
+        PERIOD = "PERIOD", _("by period")
+        DAILY = "DAILY", _("by day")
+
+    class Rounding(models.TextChoices):
+        HALF_UP = "HALF_UP", _("half up")
+        HALF_EVEN = "HALF_EVEN", _("half to even")
+        HALF_DOWN = "HALF_DOWN", _("half down")
+        UP = "UP", _("up, away from zero")
+        DOWN = "DOWN", _("down, towards zero")
+        CEILING = "CEILING", _("always up")
+        FLOOR = "FLOOR", _("always down")
+
+    class Residue(models.TextChoices):
+        LAST = "LAST", _("all on the last instalment")
+        SMOOTH = "SMOOTH", _("spread over the instalments")
+
+    class SettlementFee(models.TextChoices):
+        WAIVE = "WAIVE", _("given up when settled early")
+        CHARGE = "CHARGE", _("due also when settled early")
+
+    class Allocation(models.TextChoices):
+        OLDEST_FIRST = "OLDEST_FIRST", _("oldest instalment first: penalty, fee, interest, principal")
+        DUE_THEN_PRINCIPAL = "DUE_THEN_PRINCIPAL", _("what is due, then principal in advance")
+
+    class CostDue(models.TextChoices):
+        UPFRONT = "UPFRONT", _("once, when the money goes out")
+        INSTALMENT = "INSTALMENT", _("with each instalment")
+
     code = models.SlugField(_("code"), max_length=40)
     version = models.PositiveIntegerField(_("version"), default=1)
     state = fields.state(State, State.DRAFT, _("state"))
@@ -76,33 +116,139 @@ class Product(FSMModelMixin, models.Model):
     kind = models.CharField(_("kind"), max_length=4, choices=Kind)
     audience = models.CharField(_("for"), max_length=8, choices=Customer.Kind)
     lender_type = models.CharField(
-        _("lender type"), max_length=20, choices=LenderType, default=LenderType.MICRO_LOAN
+        _("lender type"),
+        max_length=20,
+        choices=LenderType,
+        default=house_lender_type,
+        help_text=_("who lends decides which legal cap holds"),
     )
     currency = models.CharField(_("currency"), max_length=3, default="CNY")
     method = models.CharField(_("method"), max_length=20, choices=Method)
-    annual_rate = fields.rate(_("annual rate"), help_text=_("nominal yearly fraction, 0.12 is 12%"))
-    fee_rate = fields.rate(_("fee rate per instalment"), help_text=_("share of the original principal"))
-    single_is_free = models.BooleanField(
-        _("no fee for a single instalment"), default=False, help_text=_("buy now, pay with the next bill")
+    # How much, and in how many instalments.
+    min_amount = fields.money(_("smallest amount"), default=Decimal("100.00"))
+    default_amount = fields.money(
+        _("usual amount"), null=True, blank=True, default=None, help_text=_("filled in for an application")
     )
-    upfront_fee_rate = fields.rate(_("upfront fee rate"), help_text=_("share of the original principal"))
-    day_count = models.CharField(_("day count"), max_length=20, default="30/360")
-    interest_period = models.CharField(_("interest period"), max_length=8, default="PERIOD")
+    max_amount = fields.money(_("largest amount"))
     tenors = ArrayField(
         models.PositiveSmallIntegerField(),
         verbose_name=_("tenors"),
-        help_text=_("numbers of monthly instalments"),
+        help_text=_("the numbers of instalments on offer, apart by commas"),
     )
-    min_amount = fields.money(_("smallest amount"), default=Decimal("100.00"))
-    max_amount = fields.money(_("largest amount"))
-    penalty_rate = fields.rate(_("penalty rate"), help_text=_("yearly fraction on overdue principal"))
-    penalty_grace_days = models.PositiveSmallIntegerField(_("penalty grace days"), default=0)
+    default_tenor = models.PositiveSmallIntegerField(
+        _("usual tenor"),
+        null=True,
+        blank=True,
+        help_text=_("one of the tenors, filled in for an application"),
+    )
+    every = columns.count(
+        _("an instalment every"),
+        366,
+        1,
+        help_text=_("1 with months: monthly; 2 with weeks: every other week"),
+    )
+    unit = columns.choice(_("unit"), Unit, Unit.MONTH)
+    # What it costs.
+    annual_rate = columns.rate(_("annual rate"), help_text=_("nominal yearly fraction, 0.12 is 12%"))
+    min_annual_rate = columns.bound(_("lowest annual rate"))
+    max_annual_rate = columns.bound(_("highest annual rate"))
+    fee_rate = columns.rate(_("fee rate per instalment"), help_text=_("share of the original principal"))
+    min_fee_rate = columns.bound(_("lowest fee rate"))
+    max_fee_rate = columns.bound(_("highest fee rate"))
+    single_is_free = models.BooleanField(
+        _("no fee for a single instalment"), default=False, help_text=_("buy now, pay with the next bill")
+    )
+    upfront_fee_rate = columns.rate(_("upfront fee rate"), help_text=_("share of the principal, kept back"))
+    upfront_fee_amount = fields.money(
+        _("upfront fee, fixed"), help_text=_("on top of the share, kept back when the money goes out")
+    )
+    # What others charge for this credit. It is paid to them directly and counts in the annual cost.
+    insurance_rate = columns.rate(
+        _("insurance premium"), help_text=_("share of the principal, each time it is due")
+    )
+    insurance_due = columns.choice(_("premium due"), CostDue, CostDue.UPFRONT)
+    insurer = models.CharField(_("insurer"), max_length=120, blank=True)
+    guarantee_rate = columns.rate(
+        _("guarantee fee"), help_text=_("share of the principal, each time it is due")
+    )
+    guarantee_due = columns.choice(_("guarantee fee due"), CostDue, CostDue.INSTALMENT)
+    guarantor = models.CharField(_("guarantee company"), max_length=120, blank=True)
+    other_cost = fields.money(_("other cost"), help_text=_("an amount due once: appraisal, notary, register"))
+    other_cost_name = models.CharField(_("what the other cost is"), max_length=80, blank=True)
+    other_cost_name_zh = models.CharField(_("the same in Chinese"), max_length=80, blank=True)
+    other_cost_payee = models.CharField(_("who collects it"), max_length=120, blank=True)
+    # How interest is counted and amounts are rounded.
+    day_count = models.CharField(
+        _("day count"), max_length=20, default="30/360", choices=[(one, one) for one in DAY_COUNTS]
+    )
+    interest_period = models.CharField(
+        _("interest period"),
+        max_length=8,
+        choices=InterestPeriod,
+        default=InterestPeriod.PERIOD,
+        help_text=_("by period, every month costs the same; by day, a longer month costs more"),
+    )
+    interest_free_days = columns.count(
+        _("interest-free days"), 3650, help_text=_("from the day the money goes out")
+    )
+    rounding = columns.choice(_("rounding"), Rounding, Rounding.HALF_UP)
+    residue = columns.choice(_("cents left over"), Residue, Residue.LAST)
+    instalment_multiple_of = fields.money(
+        _("instalments in multiples of"), null=True, blank=True, default=None, help_text=_("1 for whole yuan")
+    )
+    # How it is paid back.
+    down_payment_rate = columns.rate(_("down payment"), help_text=_("share due on the first day"))
+    grace_principal_instalments = columns.count(
+        _("instalments without principal"), 600, help_text=_("only interest is due on the first ones")
+    )
+    grace_interest_instalments = columns.count(
+        _("instalments without interest"), 600, help_text=_("interest is counted and falls due later")
+    )
+    allocation = columns.choice(_("a payment pays"), Allocation, Allocation.OLDEST_FIRST)
+    settlement_fee = columns.choice(_("fees of later instalments"), SettlementFee, SettlementFee.WAIVE)
+    # When it is late.
+    penalty_rate = columns.rate(_("penalty rate"), help_text=_("yearly fraction on overdue principal"))
+    penalty_grace_days = columns.count(
+        _("penalty grace days"), 365, help_text=_("late days that cost nothing")
+    )
+    penalty_cap_rate = columns.rate(
+        _("most penalty"),
+        null=True,
+        blank=True,
+        default=None,
+        help_text=_("share of the amount lent at which all penalty of a loan ends; empty: no end"),
+    )
+    penalty_year_days = models.PositiveSmallIntegerField(
+        _("days of a penalty year"), default=365, choices=[(360, 360), (365, 365)]
+    )
     # How the house judges arrears: no term that a customer signs.
     overdue_grace_days = models.PositiveSmallIntegerField(
         _("grace days"), default=0, help_text=_("late, but still in bucket M0")
     )
     class_scale = models.CharField(
         _("scale of the five classes"), max_length=8, choices=ClassScale, default=ClassScale.GENERAL
+    )
+    # What must be there first, and how bills go.
+    required_coverage = columns.rate(
+        _("required security"),
+        help_text=_("lending value of pledged collateral as a share of the amount; 0: unsecured"),
+    )
+    max_open_loans = models.PositiveSmallIntegerField(
+        _("most loans at a time"), null=True, blank=True, help_text=_("per customer; empty: no limit")
+    )
+    statement_day = models.PositiveSmallIntegerField(
+        _("statement day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LAST_STATEMENT_DAY)],
+        help_text=_("of lines; empty: the day the line is opened"),
+    )
+    days_to_pay = columns.count(
+        _("days from bill to due day"),
+        9,
+        1,
+        default=9,
+        help_text=_("of lines; never past the end of the month"),
     )
     authorisation_days = models.PositiveSmallIntegerField(_("days an authorisation holds"), default=7)
     offer_days = models.PositiveSmallIntegerField(_("days an offer stands"), default=14)
@@ -118,7 +264,7 @@ class Product(FSMModelMixin, models.Model):
                 fields=["code"], condition=Q(state="LIVE"), name="product_one_live_version"
             ),
             models.CheckConstraint(
-                condition=Q(min_amount__gt=0, max_amount__gte=models.F("min_amount")),
+                condition=Q(min_amount__gt=0, max_amount__gte=F("min_amount")),
                 name="product_amounts_in_order",
             ),
             models.CheckConstraint(
@@ -127,7 +273,22 @@ class Product(FSMModelMixin, models.Model):
                 ),
                 name="product_rates_not_negative",
             ),
+            fields.not_negative("product", "upfront_fee_amount", "other_cost"),
             models.CheckConstraint(condition=Q(tenors__len__gte=1), name="product_has_tenor"),
+            models.CheckConstraint(
+                condition=Q(default_amount=None)
+                | Q(default_amount__gte=F("min_amount"), default_amount__lte=F("max_amount")),
+                name="product_usual_amount_within",
+            ),
+            models.CheckConstraint(
+                condition=Q(default_tenor=None) | Q(tenors__contains=[F("default_tenor")]),
+                name="product_usual_tenor_on_offer",
+            ),
+            columns.within("annual_rate"),
+            columns.within("fee_rate"),
+            models.CheckConstraint(
+                condition=Q(kind="LOAN") | Q(unit="MONTH", every=1), name="product_line_is_monthly"
+            ),
         ]
         triggers = [
             pgtrigger.Trigger(
@@ -152,24 +313,66 @@ class Product(FSMModelMixin, models.Model):
     def local_name(self) -> str:
         return self.name_zh if (get_language() or "").startswith("zh") else self.name
 
-    def terms(self, amount: Decimal, tenor: int, on: date, first_due_on: date | None = None) -> Terms:
-        """The terms of a loan of `amount` in `tenor` monthly instalments, paid out `on` that day."""
-        fee_rate = Decimal(0) if self.single_is_free and tenor == 1 else self.fee_rate
+    @property
+    def is_monthly(self) -> bool:
+        return self.unit == "MONTH" and self.every == 1
+
+    @property
+    def usual_amount(self) -> Decimal:
+        """What is filled in where nothing is known yet."""
+        return self.min_amount if self.default_amount is None else self.default_amount
+
+    @property
+    def usual_tenor(self) -> int:
+        return self.default_tenor or max(self.tenors)
+
+    @property
+    def rate_range(self) -> tuple[Decimal, Decimal]:
+        """The lowest and highest annual rate an offer may have."""
+        return _range(self.min_annual_rate, self.annual_rate, self.max_annual_rate)
+
+    @property
+    def fee_range(self) -> tuple[Decimal, Decimal]:
+        """The lowest and highest fee rate per instalment an offer may have."""
+        return _range(self.min_fee_rate, self.fee_rate, self.max_fee_rate)
+
+    def terms(
+        self,
+        amount: Decimal,
+        tenor: int,
+        on: date,
+        first_due_on: date | None = None,
+        *,
+        annual_rate: Decimal | None = None,
+        fee_rate: Decimal | None = None,
+    ) -> Terms:
+        """The terms of a loan of `amount` in `tenor` instalments, paid out `on` that day; the product's own
+        price unless another is given. Raises TermsError."""
+        fee_rate = self.fee_rate if fee_rate is None else fee_rate
         return Terms(
             principal=amount,
-            annual_rate=self.annual_rate,
+            annual_rate=self.annual_rate if annual_rate is None else annual_rate,
             method=Method(self.method),
             instalments=tenor,
+            every=self.every,
+            unit=Unit(self.unit),
             disbursed_on=on,
             first_due_on=first_due_on,
-            day_count=self.day_count,
-            interest_period=self.interest_period,
-            rounding="HALF_UP",
-            fee_rate=fee_rate,
-            upfront_fee=(amount * self.upfront_fee_rate).quantize(fields.ZERO, ROUND_HALF_UP),
-            penalty_rate=self.penalty_rate,
-            penalty_grace_days=self.penalty_grace_days,
+            fee_rate=Decimal(0) if self.single_is_free and tenor == 1 else fee_rate,
+            upfront_fee=_share(amount, self.upfront_fee_rate) + self.upfront_fee_amount,
+            penalty_cap=None if self.penalty_cap_rate is None else _share(amount, self.penalty_cap_rate),
+            day_count_penalty=self.penalty_year_days,
+            **{name: getattr(self, name) for name in _SAME},
         )
+
+    def charges(self, amount: Decimal) -> tuple[Charge, ...]:
+        """What others charge for a loan of `amount`, each item that is not nothing."""
+        items = (
+            Charge("INSURANCE", _share(amount, self.insurance_rate), self.insurance_due == "UPFRONT"),
+            Charge("GUARANTEE", _share(amount, self.guarantee_rate), self.guarantee_due == "UPFRONT"),
+            Charge("OTHER", self.other_cost, upfront=True),
+        )
+        return tuple(item for item in items if item.amount)
 
     @transition(field="state", source=State.DRAFT, target=State.LIVE)
     def go_live(self) -> None:
@@ -178,3 +381,19 @@ class Product(FSMModelMixin, models.Model):
     @transition(field="state", source=State.LIVE, target=State.RETIRED)
     def retire(self) -> None:
         """No new business; what was sold lives on."""
+
+
+# The terms that the engine knows by the name of the column.
+_SAME = (
+    *("day_count", "interest_period", "interest_free_days", "rounding", "residue", "instalment_multiple_of"),
+    *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments", "allocation"),
+    *("settlement_fee", "penalty_rate", "penalty_grace_days"),
+)
+
+
+def _range(low: Decimal | None, usual: Decimal, high: Decimal | None) -> tuple[Decimal, Decimal]:
+    return usual if low is None else low, usual if high is None else high
+
+
+def _share(amount: Decimal, rate: Decimal) -> Decimal:
+    return (amount * rate).quantize(fields.ZERO, ROUND_HALF_UP)

@@ -26,6 +26,7 @@ from lending.models import (
     Product,
     Statement,
 )
+from lending.papers import sheet as sheet_in_words
 from lending.services.offers import reading_seconds, sheet
 
 # States in which only we, or a worker, can move an application on.
@@ -176,7 +177,7 @@ def _with_totals(found: QuerySet[Instalment]) -> dict[str, Any]:
 
 
 def sheet_page(offer: Offer, at: datetime) -> dict[str, Any]:
-    """An offer with its sheet as it was made, and the seconds of reading that are still to come."""
+    """An offer with its sheet in words, and the seconds of reading that are still to come."""
     product = offer.application.product
     needed = reading_seconds(at.date(), product.lender_type)
     read = (at - offer.shown_at).total_seconds() if offer.shown_at else 0
@@ -184,7 +185,8 @@ def sheet_page(offer: Offer, at: datetime) -> dict[str, Any]:
         "offer": offer,
         "application": offer.application,
         "product": product,
-        "sheet": offer.sheet,
+        "sheet": sheet_in_words.read(offer.sheet),
+        "signed": getattr(offer, "contract", None),
         "wait": max(0, round(needed - read)),
         "needed": needed,
     }

@@ -32,11 +32,15 @@ SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY produc
 """  # noqa: S608
 
 # Principal that is overdue on the day counts once more; the penalty is read from the sum of principal-days, so that
-# days of rounding never add up. Same figures as lending.engine.penalty.
+# days of rounding never add up. Where the product caps the penalty of a loan, the oldest instalments take what is left
+# of the room first. Same figures as lending.engine.penalty.
 PENALISE = f"""
 WITH late AS (
     SELECT i.id, i.loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
-           p.penalty_rate / 365 AS rate
+           p.penalty_rate / p.penalty_year_days AS rate, i.number,
+           CASE WHEN p.penalty_cap_rate IS NOT NULL THEN GREATEST(
+               ROUND(l.principal_amount * p.penalty_cap_rate, 2)
+               - (SELECT SUM(o.penalty) FROM lending_instalment o WHERE o.loan_id = l.id), 0) END AS room
     FROM lending_instalment i
     JOIN lending_loan l ON l.id = i.loan_id
     JOIN lending_product p ON p.id = l.product_id
@@ -44,12 +48,17 @@ WITH late AS (
       AND i.due_on + p.penalty_grace_days < %(day)s AND i.paid_on IS NULL
       AND i.principal > i.principal_paid + i.written_off
       AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
+), wanted AS (
+    SELECT *, ROUND((base + principal) * rate, 2) - ROUND(base * rate, 2) AS more FROM late
+), shared AS (
+    SELECT *, SUM(more) OVER (PARTITION BY loan_id ORDER BY number) - more AS before FROM wanted
+), fitted AS (
+    SELECT *, CASE WHEN room IS NULL THEN more ELSE GREATEST(LEAST(more, room - before), 0) END AS grows FROM shared
 ), grown AS (
     UPDATE lending_instalment i
-    SET penalty_base = late.base + late.principal,
-        penalty = i.penalty + ROUND((late.base + late.principal) * late.rate, 2) - ROUND(late.base * late.rate, 2)
-    FROM late WHERE i.id = late.id
-    RETURNING i.loan_id, ROUND((late.base + late.principal) * late.rate, 2) - ROUND(late.base * late.rate, 2) AS penalty
+    SET penalty_base = fitted.base + fitted.principal, penalty = i.penalty + fitted.grows
+    FROM fitted WHERE i.id = fitted.id
+    RETURNING i.loan_id, fitted.grows AS penalty
 ), by_loan AS (
     SELECT loan_id, SUM(penalty) AS penalty FROM grown GROUP BY loan_id HAVING SUM(penalty) <> 0
 ), penalised AS (

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import bulk, events, words
 from lending.errors import Refused
-from lending.models import Application, Customer, Document, Event, Offer, Product, User
+from lending.models import Application, Customer, Document, Event, Loan, Offer, Product, User
 from lending.services import checks, notices, offers
 from lending.services.steps import step
 
@@ -117,8 +117,17 @@ def _check_ask(customer: Customer, product: Product, amount: Decimal, tenor: int
         )
     if product.kind == Product.Kind.LOAN and tenor not in product.tenors:
         raise Refused("tenor", _("This number of instalments is not on offer."), field="tenor")
+    if product.max_open_loans is not None and _open_loans(customer, product) >= product.max_open_loans:
+        raise Refused(
+            "too_many_loans", _("You have as many loans of this kind as there can be."), field="product"
+        )
     if product.kind == Product.Kind.LINE and customer.lines.exclude(state="CLOSED").exists():
         raise Refused("line_open", _("You have a credit line already."), field="product")
+
+
+def _open_loans(customer: Customer, product: Product) -> int:
+    """Loans of any version of the product that still owe."""
+    return customer.loans.filter(product__code=product.code, state__in=Loan.OWING).count()
 
 
 @transaction.atomic
@@ -133,6 +142,14 @@ def attach_document(*, application_id: int, kind: str, file: File, by: User | No
         application=application, kind=kind, file=file, sha256=sha256, uploaded_at=at
     )
     events.record("application.document_added", application, by=by, at=at, kind=kind, sha256=sha256)
+    return document
+
+
+def reveal_document(*, document_id: int, by: User, at: datetime) -> Document:
+    """A member of the staff takes a paper out: who, which and when is written down."""
+    document = Document.objects.select_related("application").get(pk=document_id)
+    facts = {"document": document.pk, "kind": document.kind, "sha256": document.sha256}
+    events.record("document.revealed", document.application, by=by, at=at, **facts)
     return document
 
 
@@ -158,7 +175,10 @@ def submit_many(moments: Mapping[int, datetime], *, by: User | None) -> list[App
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What becomes of an application: what `decide` takes, for many at once."""
+    """What becomes of an application: what `decide` takes, for many at once.
+
+    An approval may name a tenor and a price of its own, within what the product allows.
+    """
 
     application_id: int
     outcome: str
@@ -166,6 +186,9 @@ class Decision:
     amount: Decimal | None = None
     grade: str = ""
     note: str = ""
+    tenor: int | None = None
+    annual_rate: Decimal | None = None
+    fee_rate: Decimal | None = None
 
 
 def decide(*, by: User | None, at: datetime, on: date, **decision: Any) -> Application:
@@ -203,7 +226,9 @@ def decide_many(
     return [result.application if isinstance(result, _Result) else result for result in results]
 
 
-DECIDED = ("state", "reasons", "grade", "decision_note", "decided_at", "decided_by", "approved_amount")
+DECIDED = (
+    *("state", "reasons", "grade", "decision_note", "decided_at", "decided_by", "approved_amount", "tenor"),
+)
 
 
 @dataclass(frozen=True)
@@ -224,21 +249,25 @@ def _decided(
     application.decision_note = decision.note
     application.decided_at, application.decided_by = at, by
     decided = {APPROVE: _approve, REFER: _refer, DECLINE: _decline}[decision.outcome]
-    return decided(application, decision.amount, by, at, on)
+    return decided(application, decision, by, at, on)
 
 
 def _approve(
-    application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
+    application: Application, decision: Decision, by: User | None, at: datetime, on: date
 ) -> _Result:
-    amount = application.amount if amount is None else amount
+    amount = application.amount if decision.amount is None else decision.amount
     checks.amount(amount)
     if amount > application.amount:
         raise Refused("above_asked", _("Approve at most what was asked for."), field="amount")
     if amount < application.product.min_amount:
         raise Refused("below_minimum", _("The amount is below the product's smallest."), field="amount")
+    if decision.tenor is not None and decision.tenor not in application.product.tenors:
+        raise Refused("tenor", _("This number of instalments is not on offer."), field="tenor")
     application.approved_amount = amount
+    application.tenor = decision.tenor or application.tenor
     application.approve()
-    offer = offers.make(application, at=at, on=on)
+    price = {"annual_rate": decision.annual_rate, "fee_rate": decision.fee_rate}
+    offer = offers.make(application, at=at, on=on, **price)
     told = [
         events.build(
             "application.approved", application, by=by, at=at, amount=amount, grade=application.grade
@@ -249,18 +278,16 @@ def _approve(
     return _Result(application, told, message, offer)
 
 
-def _refer(
-    application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
-) -> _Result:
+def _refer(application: Application, decision: Decision, by: User | None, at: datetime, on: date) -> _Result:
     application.decided_at = application.decided_by = None
-    application.approved_amount = amount
+    application.approved_amount = decision.amount
     application.refer()
     told = events.build("application.referred", application, by=by, at=at, reasons=application.reasons)
     return _Result(application, [told], _message(application, "application_referred", at))
 
 
 def _decline(
-    application: Application, amount: Decimal | None, by: User | None, at: datetime, on: date
+    application: Application, decision: Decision, by: User | None, at: datetime, on: date
 ) -> _Result:
     if not application.reasons:
         raise Refused("reasons", _("A decline needs at least one reason."), field="reasons")

@@ -7,19 +7,22 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, User
-from lending.services import applications, downgrades, lines, loans
+from lending.services import applications, downgrades, lines, loans, products
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
 
 
 @command("application.approve", _("Approve an application"))
 def approve_application(
-    *, application_id: int, amount: str, note: str, by: User, at: datetime, on: date
+    *, application_id: int, amount: str, note: str, by: User, at: datetime, on: date, **terms: str
 ) -> Any:
+    tenor = terms.pop("tenor", None)
     return applications.decide(
         application_id=application_id,
         outcome=applications.APPROVE,
         amount=Decimal(amount),
+        tenor=int(tenor) if tenor else None,
+        **{name: Decimal(rate) for name, rate in terms.items()},
         note=note,
         by=by,
         at=at,
@@ -77,3 +80,8 @@ def upgrade(*, loan_id: int, tier: str, note: str, by: User, at: datetime, on: d
 @command("loan.reverse", _("Reverse a transaction"))
 def reverse(*, transaction_id: int, key: str, note: str, by: User, at: datetime, on: date) -> Any:
     return loans.reverse(transaction_id=transaction_id, key=key, note=note, by=by, at=at, on=on)
+
+
+@command(products.GO_LIVE, _("Put a product on sale"), permission="lending.change_product")
+def go_live(*, product_id: int, by: User, at: datetime, on: date) -> Any:
+    return products.go_live(product_id=product_id, by=by, at=at, on=on)

@@ -20,15 +20,14 @@ from lending.models import (
     User,
 )
 from lending.selectors import rules
-from lending.services import applications, approvals, checks, lines
+from lending.services import applications, approvals, checks, lines, products
 
 
 def approve_application(
-    *, application_id: int, amount: Decimal, note: str, by: User, at: datetime, on: date
+    *, by: User, at: datetime, on: date, **approval: Any
 ) -> Application | ApprovalRequest:
-    """Approve it, or ask a second person to when the amount is above SECOND_PERSON_ABOVE."""
-    approval = Approval(application_id=application_id, amount=amount, note=note)
-    (done,) = approve_applications([approval], by=by, at=at, on=on)
+    """Approve it (see `Approval`), or ask a second person to when the amount is above SECOND_PERSON_ABOVE."""
+    (done,) = approve_applications([Approval(**approval)], by=by, at=at, on=on)
     if isinstance(done, Refused):
         raise done
     return done
@@ -36,11 +35,23 @@ def approve_application(
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """Which application an officer approves, and how much of it."""
+    """Which application an officer approves, and how much of it.
+
+    Tenor and price are the application's and the product's unless others within the product are given.
+    """
 
     application_id: int
     amount: Decimal
     note: str = ""
+    tenor: int | None = None
+    annual_rate: Decimal | None = None
+    fee_rate: Decimal | None = None
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What deviates."""
+        named = {"tenor": self.tenor, "annual_rate": self.annual_rate, "fee_rate": self.fee_rate}
+        return {name: term for name, term in named.items() if term is not None}
 
 
 @transaction.atomic
@@ -63,7 +74,11 @@ def approve_applications(
             done[application.pk] = _asked(application, approval, by, at, on)
     decisions = [
         applications.Decision(
-            application_id=a.application_id, outcome=applications.APPROVE, amount=a.amount, note=a.note
+            application_id=a.application_id,
+            outcome=applications.APPROVE,
+            amount=a.amount,
+            note=a.note,
+            **a.terms,
         )
         for a in alone
     ]
@@ -80,7 +95,8 @@ def _asked(
         return _ask(
             "application.approve",
             {"application_id": application.pk},
-            {"amount": str(approval.amount), "note": approval.note},
+            {"amount": str(approval.amount), "note": approval.note}
+            | {name: str(term) for name, term in approval.terms.items()},
             reason=approval.note,
             customer_id=application.customer_id,
             amount=approval.amount,
@@ -211,6 +227,14 @@ def ask_reversal(
         at=at,
         on=on,
     )
+
+
+@transaction.atomic
+def ask_go_live(*, product_id: int, reason: str, by: User, at: datetime, on: date) -> ApprovalRequest:
+    """Ask a second person to put a draft on sale; refused at once when it could not be sold. Until they decide, the
+    draft cannot be changed."""
+    products.check_ready(product_id=product_id, on=on)
+    return _ask(products.GO_LIVE, {"product_id": product_id}, {}, reason=reason, by=by, at=at, on=on)
 
 
 @transaction.atomic

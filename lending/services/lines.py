@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -11,12 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from lending import bulk, events
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, Customer, LimitChange, LineHold, TemporaryLimit, User
-from lending.selectors import rules
+from lending.models import CreditLine, Customer, LimitChange, LineHold, Product, TemporaryLimit, User
+from lending.selectors import pricing, rules
 from lending.services import checks, notices
 
 Kind = LimitChange.Kind
-LAST_STATEMENT_DAY = 22
 
 
 def _lock(line_id: int) -> CreditLine:
@@ -26,12 +26,15 @@ def _lock(line_id: int) -> CreditLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """A line to be opened; `application_id` is where it comes from."""
+    """A line to be opened, at the product's price unless another was agreed; `application_id` is where it comes
+    from."""
 
     customer: Customer
-    product_id: int
+    product: Product
     limit: Decimal
     application_id: int | None = None
+    annual_rate: Decimal | None = None
+    fee_rate: Decimal | None = None
 
 
 def open_line(
@@ -42,11 +45,12 @@ def open_line(
     by: User | None,
     at: datetime,
     on: date,
-    **links: int,
+    **more: Any,
 ) -> CreditLine:
-    """Open an active line; its statement day is the day of opening, kept within 1 to 22."""
-    customer = Customer.objects.get(pk=customer_id)
-    opening = Opening(customer=customer, product_id=product_id, limit=limit, **links)
+    """Open an active line (see `Opening`); its statement day is the product's, or the day of opening, kept within 1
+    to 22."""
+    customer, product = Customer.objects.get(pk=customer_id), Product.objects.get(pk=product_id)
+    opening = Opening(customer=customer, product=product, limit=limit, **more)
     return open_lines([opening], by=by, at=at, on=on)[0]
 
 
@@ -76,9 +80,11 @@ def open_lines(openings: Sequence[Opening], *, by: User | None, at: datetime, on
 def _opened(opening: Opening, on: date) -> CreditLine:
     line = CreditLine(
         customer=opening.customer,
-        product_id=opening.product_id,
+        product=opening.product,
         base_limit=opening.limit,
-        statement_day=min(on.day, LAST_STATEMENT_DAY),
+        annual_rate=opening.annual_rate,
+        fee_rate=opening.fee_rate,
+        statement_day=pricing.statement_day(opening.product, on),
         opened_on=on,
         reviewed_on=on,
         application_id=opening.application_id,

@@ -1,121 +1,111 @@
 """The offer: what it costs in full, shown before anything is signed, and what acceptance brings."""
 
-import hashlib
-import json
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import bulk, engine, events
-from lending.engine import calendar
+from lending import bulk, events, words
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Application, CreditLine, Offer, Product, User
-from lending.selectors import rules
-from lending.services import booking, lines, posting
+from lending.selectors import pricing, rules
+from lending.services import booking, contracts, lines, posting, sheets
 
-SHEET_VERSION = 1
-
-
-def sheet(product: Product, amount: Decimal, tenor: int | None, on: date) -> dict[str, Any]:
-    """The disclosure sheet 综合融资成本明示表 (金规〔2026〕2号): plain JSON values, one plan per number of instalments.
-
-    For a line the plans are an example: the whole limit bought today. The cost of each purchase is shown again
-    before it is bought.
-    """
-    tenors = [tenor] if tenor else sorted(product.tenors)
-    first_due_on = _first_due_on(product, on)
-    plans = [_plan(product.terms(amount, one, on, first_due_on)) for one in tenors]
-    return {
-        "version": SHEET_VERSION,
-        "on": on.isoformat(),
-        "product": product.code,
-        "product_version": product.version,
-        "currency": product.currency,
-        "principal": str(amount),
-        "plans": plans,
-        "annual_cost": str(max(Decimal(plan["annual_cost"]) for plan in plans)),
-        "penalty_rate": str(product.penalty_rate),
-        "penalty_grace_days": product.penalty_grace_days,
-        "other_charges": [],
-    }
+fingerprint = sheets.fingerprint
 
 
-def _first_due_on(product: Product, on: date) -> date | None:
-    if product.kind == Product.Kind.LOAN:
-        return None
-    return calendar.first_due_on(on, min(on.day, lines.LAST_STATEMENT_DAY))
+def sheet(product: Product, amount: Decimal, tenor: int | None, on: date, **price: Any) -> dict[str, Any]:
+    """The disclosure sheet of that amount on that day: `sheets.content`."""
+    return sheets.content(product, amount, tenor, on, **price)
 
 
-def _plan(terms: engine.Terms) -> dict[str, Any]:
-    rows = engine.schedule(terms)
-    cost = engine.annual_cost(terms, rows)
-    return {
-        "tenor": terms.instalments,
-        "rows": [
-            {
-                "due_on": row.due_on.isoformat(),
-                "principal": str(row.principal),
-                "interest": str(row.interest),
-                "fee": str(row.fee),
-                "total": str(row.total),
-                "balance": str(row.balance),
-            }
-            for row in rows
-        ],
-        "interest": str(sum((row.interest for row in rows), ZERO)),
-        "fee": str(sum((row.fee for row in rows), ZERO)),
-        "upfront_fee": str(terms.upfront_fee),
-        "total": str(sum((row.total for row in rows), ZERO)),
-        "annual_cost": f"{cost.effective:.6f}",
-        "annual_cost_nominal": f"{cost.nominal:.6f}",
-    }
-
-
-def fingerprint(content: dict[str, Any]) -> str:
-    """The sha256 of the sheet's canonical JSON."""
-    text = json.dumps(content, cls=DjangoJSONEncoder, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def make(application: Application, *, at: datetime, on: date) -> Offer:
+def make(
+    application: Application,
+    *,
+    at: datetime,
+    on: date,
+    annual_rate: Decimal | None = None,
+    fee_rate: Decimal | None = None,
+) -> Offer:
     """What puts the approved amount before the customer, not yet saved; refuses when its all-in cost is above the
     legal cap.
 
-    Called by `applications.decide_many` under the application's lock.
+    The price is the product's unless another one within its range is given. Called by `applications.decide_many`
+    under the application's lock.
     """
     product = application.product
-    content = sheet(product, application.approved_amount, application.tenor, on)
-    annual_cost = Decimal(content["annual_cost"])
-    cap = rules.parameter("ALL_IN_COST_CAP", on, lender_type=product.lender_type)
-    if annual_cost > cap:
-        raise Refused("above_cost_cap", _("The all-in annual cost is above the legal cap."))
-    application.offer()
-    return Offer(
+    _check_price(product, annual_rate, fee_rate)
+    offer = Offer(
         application=application,
         amount=application.approved_amount,
         tenor=application.tenor,
-        annual_cost=annual_cost,
-        sheet=content,
-        sheet_sha256=fingerprint(content),
+        annual_rate=annual_rate,
+        fee_rate=fee_rate,
         made_at=at,
         expires_on=on + timedelta(days=product.offer_days),
     )
+    _write_sheet(offer, on)
+    application.offer()
+    return offer
+
+
+def _check_price(product: Product, annual_rate: Decimal | None, fee_rate: Decimal | None) -> None:
+    for field, rate, (low, high) in (
+        ("annual_rate", annual_rate, product.rate_range),
+        ("fee_rate", fee_rate, product.fee_range),
+    ):
+        if rate is not None and not low <= rate <= high:
+            text = _("The product allows %(low)s to %(high)s.")
+            limits = {"low": words.percent(low), "high": words.percent(high)}
+            raise Refused("price_outside", text % limits, field=field)
+
+
+def _write_sheet(offer: Offer, on: date) -> None:
+    product = offer.application.product
+    price = {"annual_rate": offer.annual_rate, "fee_rate": offer.fee_rate}
+    content = sheet(product, offer.amount, offer.tenor, on, **price)
+    content |= {"borrower": offer.application.customer.name, "application": str(offer.application)}
+    if Decimal(content["annual_cost"]) > Decimal(content["cap"]):
+        raise Refused("above_cost_cap", _("The all-in annual cost is above the legal cap."))
+    offer.annual_cost = Decimal(content["annual_cost"])
+    offer.sheet, offer.sheet_sha256 = content, fingerprint(content)
 
 
 @transaction.atomic
-def show(*, offer_id: int, by: User | None, at: datetime) -> Offer:
-    """The customer opened the sheet; the first time counts."""
-    offer = Offer.objects.select_for_update(of=("self",)).select_related("application").get(pk=offer_id)
+def show(
+    *, offer_id: int, by: User | None, at: datetime, on: date | None = None, language: str = ""
+) -> Offer:
+    """The customer opened the sheet; the first time counts.
+
+    A loan's schedule begins on the day it is paid out: opened on a later business date `on`, the sheet is written
+    anew for that day, and is to be read anew.
+    """
+    offer = (
+        Offer.objects.select_for_update(of=("self",))
+        .select_related("application__product", "application__customer")
+        .get(pk=offer_id)
+    )
+    if on is not None and offer.accepted_at is None and not _is_of(offer, on):
+        _write_sheet(offer, on)
+        offer.shown_at = None
+        offer.save()
+        events.record("offer.rewritten", offer.application, by=by, at=at, sheet=offer.sheet_sha256)
     if offer.shown_at is None:
         offer.shown_at = at
         offer.save(update_fields=["shown_at"])
-        events.record("offer.shown", offer.application, by=by, at=at, sheet=offer.sheet_sha256)
+        facts = {"sheet": offer.sheet_sha256, "language": language or offer.application.customer.language}
+        events.record("offer.shown", offer.application, by=by, at=at, **facts)
     return offer
+
+
+def _is_of(offer: Offer, on: date) -> bool:
+    """Whether the sheet is the one to sign on that day. A line's is an example, good on any day."""
+    dated = offer.application.product.kind == Product.Kind.LOAN
+    of_day = not dated or offer.sheet["on"] == on.isoformat()
+    return of_day and offer.sheet["version"] == sheets.SHEET_VERSION
 
 
 def reading_seconds(on: date, lender_type: str = "") -> int:
@@ -124,11 +114,11 @@ def reading_seconds(on: date, lender_type: str = "") -> int:
 
 
 @transaction.atomic
-def accept(*, offer_id: int, by: User | None, at: datetime, on: date) -> Application:
-    """The customer confirms the sheet: the line opens, or the loan is paid out.
+def accept(*, offer_id: int, by: User | None, at: datetime, on: date, language: str = "") -> Application:
+    """The customer confirms the sheet: it is kept for good, and the line opens or the loan is paid out.
 
-    Refused when the offer has run out or the sheet was not open for the forced reading time. Accepting twice returns
-    the booked application.
+    Refused when the offer has run out or the sheet was not open for the forced reading time; nothing is lost then.
+    Accepting twice returns the booked application.
     """
     application_id = Offer.objects.values_list("application_id", flat=True).get(pk=offer_id)
     application = (
@@ -137,11 +127,13 @@ def accept(*, offer_id: int, by: User | None, at: datetime, on: date) -> Applica
         .get(pk=application_id)
     )
     offer = Offer.objects.select_for_update().get(pk=offer_id)
+    offer.application = application
     if offer.accepted_at:
         return application
     _check_acceptance(offer, application, at, on)
     offer.accepted_at = at
     offer.save(update_fields=["accepted_at"])
+    contracts.sign(offer, language=language or application.customer.language)
     application.accept()
     events.record("offer.accepted", application, by=by, at=at, sheet=offer.sheet_sha256)
     _fulfil(application, offer, by=by, at=at, on=on)
@@ -153,12 +145,42 @@ def _check_acceptance(offer: Offer, application: Application, at: datetime, on: 
         raise Refused("offer_gone", _("This offer is no longer open."))
     if offer.expires_on < on:
         raise Refused("offer_expired", _("This offer has expired."))
-    needed = reading_seconds(on, application.product.lender_type)
-    read = (at - offer.shown_at).total_seconds() if offer.shown_at else 0
-    if offer.shown_at is None or read < needed:
-        raise Refused("too_quick", _("Please take a moment to read the cost sheet before you confirm."))
+    _check_reading(offer, application, at, on)
     if application.customer.state == application.customer.State.BLOCKED:
         raise Refused("customer_blocked", _("We cannot open this for you at present."))
+    if not _is_of(offer, on):
+        raise Refused(
+            "sheet_of_another_day",
+            _(
+                "The dates have moved on since you opened this sheet. Please read the new one and confirm again."
+            ),
+        )
+    _check_security(offer, application, on)
+
+
+def _check_reading(offer: Offer, application: Application, at: datetime, on: date) -> None:
+    needed = reading_seconds(on, application.product.lender_type)
+    read = int((at - offer.shown_at).total_seconds()) if offer.shown_at else 0
+    if offer.shown_at is None or read < needed:
+        text = _(
+            "Please take a moment to read the cost sheet: you can confirm in %(seconds)s seconds. Your offer stands."
+        )
+        raise Refused("too_quick", text % {"seconds": max(needed - read, 1)})
+
+
+def _check_security(offer: Offer, application: Application, on: date) -> None:
+    """The product's required security must be pledged and in force before money goes out."""
+    share = application.product.required_coverage
+    if not share:
+        return
+    needed = (offer.amount * share).quantize(ZERO)
+    pledged = sum((item.lending_value(on) for item in application.customer.collateral.all()), ZERO)
+    if pledged < needed:
+        raise Refused(
+            "security_missing",
+            _("Security of %(needed)s must be pledged first; %(pledged)s is. Your offer stands.")
+            % {"needed": words.money(needed), "pledged": words.money(pledged)},
+        )
 
 
 def _fulfil(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:
@@ -180,24 +202,26 @@ def _open_line(
 ) -> CreditLine:
     opening = lines.Opening(
         customer=application.customer,
-        product_id=application.product_id,
+        product=application.product,
         limit=offer.amount,
         application_id=application.pk,
+        annual_rate=offer.annual_rate,
+        fee_rate=offer.fee_rate,
     )
     return lines.open_lines([opening], by=by, at=at, on=on)[0]
 
 
 def _pay_out(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:
     assert application.tenor is not None  # asked of everyone who wants a loan
-    terms = application.product.terms(offer.amount, application.tenor, on)
-    rows = engine.schedule(terms)
+    price = {"annual_rate": offer.annual_rate, "fee_rate": offer.fee_rate}
+    quote = pricing.quote(application.product, offer.amount, application.tenor, on, **price)
     loan = booking.draft(
         customer_id=application.customer_id,
         product=application.product,
         application_id=application.pk,
-        terms=terms,
-        rows=rows,
-        annual_cost=engine.annual_cost(terms, rows).effective,
+        terms=quote.terms,
+        rows=quote.rows,
+        annual_cost=offer.annual_cost,
     )
     booking.book(
         [loan],

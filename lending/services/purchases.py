@@ -12,10 +12,9 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from lending import bulk, engine, events
-from lending.engine import calendar
 from lending.errors import Refused
-from lending.fields import ZERO
 from lending.models import CreditLine, Loan, Purchase, TemporaryLimit, Transaction, User
+from lending.selectors import cost, pricing
 from lending.services import booking, checks, notices, posting
 from lending.services.steps import step
 
@@ -38,21 +37,40 @@ class Plan:
         return self.rows[0].total
 
 
-def plan(line: CreditLine, amount: Decimal, tenor: int, on: date) -> Plan:
-    """What `amount` bought `on` that day costs in `tenor` instalments; raises Refused for an unknown tenor."""
+def plan(line: CreditLine, amount: Decimal, tenor: int, on: date, caps: cost.Caps | None = None) -> Plan:
+    """What `amount` bought `on` that day costs in `tenor` instalments.
+
+    A fee weighs more in a year when the first due day is near. Where that would take the cost above the legal cap,
+    the first instalment goes to the bill after. Raises Refused for an unknown tenor, or when it is above even then.
+    """
     if tenor not in line.product.tenors:
         raise Refused("tenor", _("This number of instalments is not on offer."), field="tenor")
-    terms = line.product.terms(amount, tenor, on, calendar.first_due_on(on, line.statement_day))
-    rows = engine.schedule(terms)
-    total = sum((row.total for row in rows), ZERO)
-    annual_cost = engine.annual_cost(terms, rows).effective
-    return Plan(tenor, terms, rows, total, total - amount + terms.upfront_fee, annual_cost)
+    limit = (caps or cost.Caps(on)).of(line.product.lender_type)
+    first = pricing.first_due_on(line.product, on, line.statement_day)
+    for first_due_on in (first, pricing.first_due_on(line.product, first, line.statement_day)):
+        found = _quote(line, amount, tenor, on, first_due_on)
+        annual_cost = limit.measure(found.annual_cost)
+        if not limit.excess(annual_cost):
+            return Plan(tenor, found.terms, found.rows, found.total, found.cost, annual_cost)
+    raise Refused("above_cost_cap", _("The all-in annual cost is above the legal cap."), field="tenor")
+
+
+def _quote(line: CreditLine, amount: Decimal, tenor: int, on: date, first_due_on: date) -> pricing.Quote:
+    price = {"annual_rate": line.annual_rate, "fee_rate": line.fee_rate}
+    return pricing.quote(line.product, amount, tenor, on, first_due_on, **price)
 
 
 def plans(line: CreditLine, amount: Decimal, on: date) -> list[Plan]:
-    """Every plan on offer for that amount, shortest first."""
+    """Every plan on offer for that amount, shortest first, without those that would cost too much in a year."""
     checks.amount(amount)
-    return [plan(line, amount, tenor, on) for tenor in sorted(line.product.tenors)]
+    found, caps = [], cost.Caps(on)
+    for tenor in sorted(line.product.tenors):
+        try:
+            found.append(plan(line, amount, tenor, on, caps))
+        except Refused as refusal:
+            if refusal.code != "above_cost_cap":
+                raise
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +108,7 @@ def authorise_many(
         row.order_ref: row for row in Purchase.objects.filter(order_ref__in=[o.order_ref for o in orders])
     }
     limits, refusals = _limits(lines.values(), on), _screened(list(lines.values()), on, at)
+    caps = cost.Caps(on)
     results: list[Purchase | Refused] = []
     for order in orders:
         line = lines[order.line_id]
@@ -100,7 +119,7 @@ def authorise_many(
                 results.append(_same(purchase, order))
                 continue
             _check_line(line, order.amount, limits[line.pk], refusals.get(line.pk))
-            purchase = known[order.order_ref] = _held(line, order, at, on)
+            purchase = known[order.order_ref] = _held(line, order, at, on, caps)
         except Refused as fault:
             results.append(fault)
         else:
@@ -161,7 +180,7 @@ def _check_line(line: CreditLine, amount: Decimal, limit: Decimal, refusal: Refu
         raise refusal
 
 
-def _held(line: CreditLine, order: Order, at: datetime, on: date) -> Purchase:
+def _held(line: CreditLine, order: Order, at: datetime, on: date, caps: cost.Caps) -> Purchase:
     """The purchase, not yet saved, whose amount the line holds."""
     purchase = Purchase(
         line=line,
@@ -170,7 +189,7 @@ def _held(line: CreditLine, order: Order, at: datetime, on: date) -> Purchase:
         description=order.description,
         amount=order.amount,
         tenor=order.tenor,
-        annual_cost=plan(line, order.amount, order.tenor, on).annual_cost,
+        annual_cost=plan(line, order.amount, order.tenor, on, caps).annual_cost,
         authorised_at=at,
         expires_on=on + timedelta(days=line.product.authorisation_days),
     )
@@ -201,8 +220,9 @@ def capture_many(
         if purchase.state == Purchase.State.CAPTURED and purchase.captured == amount:
             continue
         due.append((purchase, amount))
+    caps = cost.Caps(on)
     loans = booking.book(
-        [_draft_loan(purchase, amount, on) for purchase, amount in due],
+        [_draft_loan(purchase, amount, on, caps) for purchase, amount in due],
         keys=[f"capture:{purchase.order_ref}" for purchase, _amount in due],
         by=by,
         at=at,
@@ -226,9 +246,9 @@ def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
     return purchases
 
 
-def _draft_loan(purchase: Purchase, amount: Decimal, on: date) -> Loan:
+def _draft_loan(purchase: Purchase, amount: Decimal, on: date, caps: cost.Caps) -> Loan:
     line = purchase.line
-    chosen = plan(line, amount, purchase.tenor, on)
+    chosen = plan(line, amount, purchase.tenor, on, caps)
     return booking.draft(
         customer_id=line.customer_id,
         product=line.product,

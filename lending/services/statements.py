@@ -17,12 +17,14 @@ from lending.services.steps import step
 # A bill for each line whose statement day it is and that has something unpaid falling due by the due day.
 ISSUE = """
 INSERT INTO lending_statement (line_id, customer_id, statement_on, due_on, amount)
-SELECT c.id, c.customer_id, %(on)s, %(due)s, SUM(i.outstanding)
+SELECT c.id, c.customer_id, %(on)s, due.day, SUM(i.outstanding)
 FROM lending_creditline c
+JOIN lending_product p ON p.id = c.product_id
+CROSS JOIN LATERAL (SELECT LEAST(%(on)s::date + p.days_to_pay, %(end)s::date) AS day) due
 JOIN lending_loan l ON l.line_id = c.id AND l.state = ANY(%(owing)s)
 JOIN lending_instalment i ON i.loan_id = l.id
-WHERE c.statement_day = %(day)s AND i.due_on <= %(due)s AND i.statement_id IS NULL AND i.outstanding > 0
-GROUP BY c.id, c.customer_id
+WHERE c.statement_day = %(day)s AND i.due_on <= due.day AND i.statement_id IS NULL AND i.outstanding > 0
+GROUP BY c.id, c.customer_id, due.day
 ON CONFLICT DO NOTHING
 RETURNING id
 """
@@ -39,9 +41,9 @@ WHERE s.id = ANY(%(ids)s) AND i.loan_id = l.id AND l.state = ANY(%(owing)s)
 @transaction.atomic
 def issue(*, on: date, at: datetime) -> int:
     """Close step: issue the bills of the lines whose statement day it is, and tell their customers."""
-    due = calendar.statement_due_on(on)
     owing = [str(state) for state in Loan.OWING]
-    values: dict[str, Any] = {"on": on, "due": due, "day": on.day, "owing": owing}
+    end = calendar.clamp(on.year, on.month, 31)
+    values: dict[str, Any] = {"on": on, "end": end, "day": on.day, "owing": owing}
     with connection.cursor() as cursor:
         cursor.execute(ISSUE, values)
         ids = [row[0] for row in cursor.fetchall()]

@@ -1,11 +1,12 @@
 """From the wish for credit to the decision."""
 
-from django.http import FileResponse, HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lending import clock, nudge
+from lending import clock, downloads, nudge
+from lending.errors import Refused
 from lending.forms.apply import ApplyForm, DocumentForm
 from lending.models import Application, Document
 from lending.selectors import site
@@ -60,10 +61,15 @@ def documents(request: SignedIn, pk: int) -> HttpResponse:
 
 @customer_required
 @require_safe
-def document(request: SignedIn, pk: int) -> FileResponse:
+def document(request: SignedIn, pk: int) -> HttpResponseBase:
     """A paper the customer handed in, back as a download."""
     papers = Document.objects.filter(application__customer=request.user.customer)
-    return FileResponse(get_object_or_404(papers, pk=pk).file.open(), as_attachment=True)
+    paper = get_object_or_404(papers, pk=pk)
+    try:
+        downloads.check(paper.file, paper.sha256)
+    except Refused as refusal:
+        return render(request, "lending/paper_problem.html", {"message": refusal.message}, status=409)
+    return downloads.stored(paper.file)
 
 
 @customer_required

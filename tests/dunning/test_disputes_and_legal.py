@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 from django.core.files.base import ContentFile
+from django.test import Client
+from django.urls import reverse
 from django_fsm import TransitionNotAllowed
 
 from dunning.models import Case, Contact, LegalMatter
@@ -13,6 +15,7 @@ from lending.errors import Refused
 from lending.models import BusinessDate, Event, Notice
 from lending.services import notices
 from tests.dunning.conftest import moment
+from tests.lending.admin_support import desk
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -229,3 +232,28 @@ def test_no_step_is_skipped(case, acting):
     matter = legal.open(case_id=case.pk, **acting())
     with pytest.raises(TransitionNotAllowed):
         legal.advance(matter_id=matter.pk, to="JUDGED", awarded=Decimal(1), **acting())
+
+
+def test_a_legal_paper_is_taken_out_by_who_may_and_written_down(case, acting, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    matter = legal.open(case_id=case.pk, **acting())
+    told = {key: value for key, value in acting().items() if key != "on"}
+    paper = legal.add_document(
+        matter_id=matter.pk, title="起诉状", file=ContentFile("状".encode(), "claim.pdf"), **told
+    )
+    address = reverse("admin:dunning_legalmatter_document", args=[paper.pk])
+    assert desk("clerk").get(address).status_code == 403  # on the staff, in no role
+    assert Client().get(address).status_code == 302
+    assert not Event.objects.filter(kind="document.revealed").exists()
+    client = desk("legal_officer")
+    answer = client.get(address)
+    assert b"".join(answer.streaming_content) == "状".encode()
+    assert "attachment" in answer["Content-Disposition"]
+    event = Event.objects.get(kind="document.revealed")
+    assert (event.actor.username, event.customer_id) == ("the-legal_officer", matter.customer_id)
+    assert event.data == {"document": paper.pk, "title": "起诉状", "sha256": paper.sha256}
+    assert client.get(reverse("admin:dunning_legalmatter_document", args=[0])).status_code == 404
+    (tmp_path / paper.file.name).write_bytes(b"another")
+    answer = client.get(address, follow=True)
+    assert "not the one that was handed in" in answer.content.decode()
+    assert Event.objects.filter(kind="document.revealed").count() == 1

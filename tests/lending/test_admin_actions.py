@@ -17,7 +17,6 @@ from lending.models import (
     Event,
     LimitChange,
     Loan,
-    Product,
     Transaction,
 )
 from lending.services import applications
@@ -264,82 +263,6 @@ def test_a_blocked_customer_and_back(make_customer: Make) -> None:
     client.post(button(customer, "unblock"), {"reason": "Other person"})
     customer.refresh_from_db()
     assert customer.state == Customer.State.ACTIVE
-
-
-DRAFT = {
-    "code": "festival",
-    "name": "Festival",
-    "name_zh": "节日分期",
-    "kind": "LOAN",
-    "audience": "PERSON",
-    "lender_type": "MICRO_LOAN",
-    "currency": "CNY",
-    "method": "EQUAL_INSTALMENT",
-    "annual_rate": "0.1",
-    "fee_rate": "0",
-    "upfront_fee_rate": "0",
-    "day_count": "30/360",
-    "interest_period": "PERIOD",
-    "tenors": "3,6",
-    "min_amount": "100",
-    "max_amount": "1000",
-    "penalty_rate": "0.15",
-    "penalty_grace_days": "0",
-    "authorisation_days": "7",
-    "offer_days": "14",
-    "overdue_grace_days": "0",
-    "class_scale": "CARD",
-}
-
-
-def test_a_product_is_drafted_sold_and_frozen(books: object) -> None:
-    client = desk("senior_approver")
-    added = client.post(reverse("admin:lending_product_add"), DRAFT)
-    assert added.status_code == 302, added.context["errors"]
-    draft = Product.objects.get(code="festival")
-    assert client.post(page(draft), DRAFT | {"annual_rate": "0.11"}).status_code == 302
-    client.post(button(draft, "go_live"), {})
-    draft.refresh_from_db()
-    assert (draft.state, draft.annual_rate) == (Product.State.LIVE, Decimal("0.11"))
-    assert client.post(page(draft), DRAFT).status_code == 403
-    client.post(button(draft, "new_version"), {})
-    second = Product.objects.get(code="festival", version=2)
-    client.post(button(second, "go_live"), {})
-    draft.refresh_from_db()
-    second.refresh_from_db()
-    assert (draft.state, second.state) == (Product.State.RETIRED, Product.State.LIVE)
-    kinds = Event.objects.filter(kind__startswith="product.").order_by("id").values_list("kind", flat=True)
-    assert list(kinds) == [
-        *("product.drafted", "product.edited", "product.live", "product.drafted", "product.retired"),
-        "product.live",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"tenors": "0"}, "tenors"),
-        ({"tenors": "three"}, "tenors"),
-        ({"day_count": "31/365"}, "day_count"),
-        ({"min_amount": "5000"}, "__all__"),
-        ({"annual_rate": "-0.1"}, "__all__"),
-        ({"code": "pay-later"}, "__all__"),
-    ],
-)
-def test_a_wrong_draft_is_answered_in_the_form(books: object, values: dict, field: str) -> None:
-    response = desk("senior_approver").post(reverse("admin:lending_product_add"), DRAFT | values)
-    assert response.status_code == 200
-    assert set(response.context["adminform"].form.errors) == {field}
-    assert not Product.objects.filter(state="DRAFT").exists()
-
-
-def test_a_product_above_the_cap_cannot_be_sold(books: object) -> None:
-    client = desk("senior_approver")
-    client.post(reverse("admin:lending_product_add"), DRAFT | {"annual_rate": "0.4"})
-    draft = Product.objects.get(code="festival")
-    assert "above the legal cap" in words(client.post(button(draft, "go_live"), {}))
-    draft.refresh_from_db()
-    assert draft.state == Product.State.DRAFT
 
 
 def test_collateral_from_proposal_to_release(make_customer: Make, books: object) -> None:

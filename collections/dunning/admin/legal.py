@@ -6,19 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeNumericFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from dunning.models import LegalCost, LegalMatter
+from dunning.models import LegalCost, LegalDocument, LegalMatter
 from dunning.services import legal
-from lending import clock
+from lending import clock, downloads
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm, amount_field
-from lending.admin.parts import Section, money, record_link, state_label
+from lending.admin.parts import Section, link, money, page_of, record_link, state_label
+from lending.errors import Refused
 
 CHANGE = "dunning.change_legalmatter"
 State = LegalMatter.State
@@ -129,13 +132,39 @@ class LegalMatterAdmin(ExportAdmin, ServiceAdmin):
         )
         yield Section(
             _("Papers"),
-            [_("Title"), _("Added at"), _("By"), _("Fingerprint")],
+            [_("Title"), _("File"), _("Added at"), _("By"), _("Fingerprint")],
             [
-                (paper.title, paper.added_at, paper.by, paper.sha256[:16])
+                (
+                    paper.title,
+                    link(_("Download"), reverse("admin:dunning_legalmatter_document", args=[paper.pk])),
+                    paper.added_at,
+                    paper.by,
+                    paper.sha256[:16],
+                )
                 for paper in record.documents.select_related("by")
             ],
             permission="dunning.view_legaldocument",
         )
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.document_view)
+        document = path("document/<int:document_id>/", view, name="dunning_legalmatter_document")
+        return [document, *super().get_urls()]
+
+    def document_view(self, request: HttpRequest, document_id: int) -> HttpResponseBase:
+        """A paper of a matter: downloaded, never shown as a page of ours; that it was taken is written down."""
+        if not request.user.has_perms(["dunning.view_legalmatter", "dunning.view_legaldocument"]):
+            raise PermissionDenied
+        document = LegalDocument.objects.select_related("matter").filter(pk=document_id).first()
+        if document is None:
+            raise Http404
+        try:
+            downloads.check(document.file, document.sha256)
+            legal.reveal_document(document_id=document.pk, by=request.user, at=clock.now())
+        except Refused as refusal:
+            self.message_user(request, str(refusal), level="ERROR")
+            return HttpResponseRedirect(page_of(document.matter))
+        return downloads.stored(document.file)
 
     @service_action(
         _("File the claim"), permission=CHANGE, form=FileForm, available=_in(State.NOTICE), icon="gavel"

@@ -187,3 +187,11 @@ def add_document(*, matter_id: int, title: str, file: File, by: User | None, at:
     )
     events.record("matter.document_added", matter, by=by, at=at, title=document.title)
     return document
+
+
+def reveal_document(*, document_id: int, by: User, at: datetime) -> LegalDocument:
+    """A member of the staff takes a paper out: who, which and when is written down."""
+    document = LegalDocument.objects.select_related("matter").get(pk=document_id)
+    facts = {"document": document.pk, "title": document.title, "sha256": document.sha256}
+    events.record("document.revealed", document.matter, by=by, at=at, **facts)
+    return document
