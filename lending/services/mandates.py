@@ -69,7 +69,7 @@ def sign(
 def _checked(accounts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     if not 1 <= len(accounts) <= 1 + MandateAccount.FALLBACKS:
         raise Refused("accounts", _("Name one account, and at most two more."), field="number_1")
-    clean = []
+    clean: list[tuple[str, str]] = []
     for place, (bank, text) in enumerate(accounts, 1):
         number = re.sub(r"[\s-]", "", text)
         if not re.fullmatch(r"[0-9]{8,30}", number):

@@ -79,7 +79,8 @@ def words(row: PaymentRow) -> str:
     details = {"value": row.code} | row.details
     if "state" in details:
         details["state"] = Loan.State(details["state"]).label
-    return str(PROBLEMS.get(row.code, PROBLEMS["refused"])) % details
+    template = str(PROBLEMS.get(row.code, PROBLEMS["refused"]))
+    return template % details
 
 
 def report_header(file: PaymentFile) -> list[Any]:
