@@ -82,6 +82,7 @@ STAFF = {
 PAGES = {
     "lending_account_trial_balance": "lending.view_account",
     "lending_application_document": "lending.view_document",
+    "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",
     "lending_paymentfile_template": "lending.view_paymentfile",
     "lending_paymentfile_report": "lending.view_paymentfile",

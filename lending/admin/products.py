@@ -18,7 +18,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from lending.admin import product_preview
+from lending.admin import allocation, product_preview
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.forms import ReasonForm
 from lending.admin.parts import Section, link, page_of, percent, state_label
@@ -126,7 +126,7 @@ def _percent(shown: Any) -> str:
 
 
 @admin.register(Product)
-class ProductAdmin(ServiceAdmin):
+class ProductAdmin(allocation.AllocationPage, ServiceAdmin):
     form = ProductForm
     change_form_template = "admin/product.html"
     list_display = ["code", "version", "state_", "name", "name_zh", "kind", "audience", "method", "price"]
@@ -209,6 +209,7 @@ class ProductAdmin(ServiceAdmin):
             return HttpResponseRedirect(self.url_after(product))
 
     def sections(self, request: HttpRequest, record: Product) -> Iterable[Section]:
+        yield allocation.section(record)
         before = selectors.version_before(record)
         if before is None:
             return

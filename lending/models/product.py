@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
+from lending.engine.allocation import Allocation as PayingOrder
 from lending.engine.cost import Charge
 from lending.engine.daycount import DAY_COUNTS
 from lending.engine.terms import Method, Terms, Unit
@@ -31,7 +32,8 @@ TERMS = (
     *("other_cost", "other_cost_name", "other_cost_name_zh", "other_cost_payee"),
     *("day_count", "interest_period", "interest_free_days", "rounding", "residue", "instalment_multiple_of"),
     *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments", "allocation"),
-    *("settlement_fee", "penalty_rate", "penalty_grace_days", "penalty_cap_rate", "penalty_year_days"),
+    *("allocation_rules", "settlement_fee", "penalty_rate", "penalty_grace_days", "penalty_cap_rate"),
+    "penalty_year_days",
     *("required_coverage", "max_open_loans", "statement_day", "days_to_pay"),
 )
 
@@ -205,6 +207,10 @@ class Product(FSMModelMixin, models.Model):
         _("instalments without interest"), 600, help_text=_("interest is counted and falls due later")
     )
     allocation = columns.choice(_("a payment pays"), Allocation, Allocation.OLDEST_FIRST)
+    # An order of our own, as `engine.Allocation` reads it; it goes before the preset above.
+    allocation_rules = models.JSONField(
+        _("order of its own for payments"), null=True, blank=True, editable=False
+    )
     settlement_fee = columns.choice(_("fees of later instalments"), SettlementFee, SettlementFee.WAIVE)
     # When it is late.
     penalty_rate = columns.rate(_("penalty rate"), help_text=_("yearly fraction on overdue principal"))
@@ -362,8 +368,14 @@ class Product(FSMModelMixin, models.Model):
             upfront_fee=_share(amount, self.upfront_fee_rate) + self.upfront_fee_amount,
             penalty_cap=None if self.penalty_cap_rate is None else _share(amount, self.penalty_cap_rate),
             day_count_penalty=self.penalty_year_days,
+            allocation=self.paying_order,
             **{name: getattr(self, name) for name in _SAME},
         )
+
+    @property
+    def paying_order(self) -> str | PayingOrder:
+        """Which part of a debt a payment pays first."""
+        return PayingOrder.from_json(self.allocation_rules) if self.allocation_rules else self.allocation
 
     def charges(self, amount: Decimal) -> tuple[Charge, ...]:
         """What others charge for a loan of `amount`, each item that is not nothing."""
@@ -386,7 +398,7 @@ class Product(FSMModelMixin, models.Model):
 # The terms that the engine knows by the name of the column.
 _SAME = (
     *("day_count", "interest_period", "interest_free_days", "rounding", "residue", "instalment_multiple_of"),
-    *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments", "allocation"),
+    *("down_payment_rate", "grace_principal_instalments", "grace_interest_instalments"),
     *("settlement_fee", "penalty_rate", "penalty_grace_days"),
 )
 

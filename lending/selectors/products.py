@@ -52,7 +52,7 @@ def in_words(product: Product, field: models.Field) -> str:
         return "–"
     if field.name in RATES:
         return words.percent(value)
-    if isinstance(value, bool):
+    if isinstance(value, bool | dict):
         return _("Yes") if value else _("No")
     if isinstance(value, list):
         return ", ".join(map(str, value))
