@@ -76,10 +76,10 @@ def words(row: PaymentRow) -> str:
     """What is wrong with the row, in the reader's language."""
     if not row.code:
         return ""
-    details = {"value": row.code} | row.details
+    details: dict[str, str] = {"value": row.code} | row.details
     if "state" in details:
         details["state"] = Loan.State(details["state"]).label
-    template = str(PROBLEMS.get(row.code, PROBLEMS["refused"]))
+    template: str = str(PROBLEMS.get(row.code, PROBLEMS["refused"]))
     return template % details
 
 
