@@ -76,7 +76,7 @@ def words(row: PaymentRow) -> str:
     """What is wrong with the row, in the reader's language."""
     if not row.code:
         return ""
-    details: dict[str, str] = {"value": row.code} | row.details
+    details: dict[str, Any] = {"value": row.code} | row.details
     if "state" in details:
         details["state"] = Loan.State(details["state"]).label
     template: str = str(PROBLEMS.get(row.code, PROBLEMS["refused"]))
