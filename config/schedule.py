@@ -17,6 +17,10 @@ CLOSE_STEPS: list[str] = [
     # How bad each loan is at the end of the day.
     "lending.services.classes.measure",
     "lending.services.classes.classify",
+    # What the book looked like, before tomorrow changes it.
+    "lending.services.history.prepare",
+    "lending.services.history.snapshot",
+    "lending.services.history.summarise",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "dunning.services.close.follow_arrears",

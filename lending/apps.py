@@ -12,8 +12,15 @@ class LendingConfig(AppConfig):
     def ready(self) -> None:
         from lending.services import commands  # noqa: F401  (registers what needs a second person)
 
+        post_migrate.connect(_install_partitions, sender=self)
         post_migrate.connect(_install_reference, sender=self)
         post_migrate.connect(_install_roles)
+
+
+def _install_partitions(**kwargs: Any) -> None:
+    from lending import partitions
+
+    partitions.install()
 
 
 def _install_reference(**kwargs: Any) -> None:

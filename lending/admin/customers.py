@@ -30,6 +30,19 @@ class RevealForm(ActionForm):
     )
 
 
+class GroupForm(ReasonForm):
+    group = forms.CharField(
+        label=_("Group of related parties"),
+        max_length=80,
+        required=False,
+        help_text=_("The same name for all who count as one debtor; empty for none."),
+    )
+    field_order = ["group", "reason"]
+
+    def prepare(self) -> None:
+        self.fields["group"].initial = self.subject.group_name
+
+
 @admin.register(Customer)
 class CustomerAdmin(ExportAdmin, ServiceAdmin):
     """The page is a dossier of its own (customer_page.py); here are the list and the buttons."""
@@ -52,7 +65,7 @@ class CustomerAdmin(ExportAdmin, ServiceAdmin):
         )
     ]
     fields = ["name", "kind", "platform_ref"]
-    actions_detail = ["reveal", "block", "unblock"]
+    actions_detail = ["reveal", "group", "block", "unblock"]
 
     @display(description=_("state"), ordering="state")
     def state_(self, customer: Customer) -> Any:
@@ -102,6 +115,17 @@ class CustomerAdmin(ExportAdmin, ServiceAdmin):
             "back": self.url_after(customer),
         }
         return TemplateResponse(acting.request, "admin/revealed.html", context)
+
+    @service_action(
+        _("Group"),
+        permission="lending.change_customer",
+        form=GroupForm,
+        icon="hub",
+        confirm=_("Who stands behind whom."),
+    )
+    def group(self, customer: Customer, data: dict[str, Any], acting: Acting) -> Any:
+        customers.put_in_group(customer_id=customer.pk, **data, **acting.moment)
+        return _("The group is noted.")
 
     @service_action(
         _("Block"),

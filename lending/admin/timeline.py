@@ -34,6 +34,7 @@ WORDS = {
     "customer.revealed": _("A masked field was looked at"),
     "customer.blocked": _("Customer blocked"),
     "customer.unblocked": _("Customer unblocked"),
+    "customer.grouped": _("Group of related parties changed"),
     "consent.given": _("Consent given"),
     "consent.withdrawn": _("Consent withdrawn"),
     "application.started": _("Application started"),

@@ -7,6 +7,7 @@ from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.downgrade import Downgrade
+from lending.models.history import BookMonth, ConcentrationMonth, LoanSnapshot, RollMonth, VintageMonth
 from lending.models.house import (
     ApiRequest,
     ApprovalRequest,
@@ -28,13 +29,15 @@ __all__ = [
     "ApiRequest",
     "Application",
     "ApprovalRequest",
+    "AssetClass",
     "BankLine",
     "BankStatement",
-    "AssetClass",
+    "BookMonth",
     "BusinessDate",
     "BusinessDay",
     "CloseException",
     "Collateral",
+    "ConcentrationMonth",
     "Consent",
     "ContractDocument",
     "CreditLine",
@@ -52,6 +55,7 @@ __all__ = [
     "LimitChange",
     "LineHold",
     "Loan",
+    "LoanSnapshot",
     "Mandate",
     "MandateAccount",
     "Notice",
@@ -62,6 +66,7 @@ __all__ = [
     "PaymentRow",
     "Product",
     "Purchase",
+    "RollMonth",
     "RuleParameter",
     "Statement",
     "TemporaryLimit",
@@ -69,4 +74,5 @@ __all__ = [
     "UnappliedMoney",
     "UnappliedMove",
     "User",
+    "VintageMonth",
 ]

@@ -84,6 +84,14 @@ class Customer(FSMModelMixin, models.Model):
     industry = models.ForeignKey(
         Industry, models.PROTECT, null=True, blank=True, related_name="customers", verbose_name=_("industry")
     )
+    group_name = models.CharField(
+        _("group of related parties"),
+        max_length=80,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("the same name for all who count as one debtor"),
+    )
     is_student = models.BooleanField(_("student"), default=False)
     monthly_income = fields.money(_("monthly income"), null=True, blank=True, default=None)
     registered_on = models.DateField(_("on the platform since"))

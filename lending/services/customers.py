@@ -214,6 +214,20 @@ def withdraw_consent(*, customer_id: int, purpose: str, by: User | None, at: dat
 
 
 @transaction.atomic
+def put_in_group(*, customer_id: int, group: str, reason: str, by: User | None, at: datetime) -> Customer:
+    """Count the customer's debt together with that of others under the same name of a group; by none when empty."""
+    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    before, customer.group_name = customer.group_name, " ".join(group.split())
+    if len(customer.group_name) > 80 or customer.group_name.startswith("#"):
+        raise Refused("group", _("A group has a name of up to 80 characters."), field="group")
+    customer.save(update_fields=["group_name"])
+    events.record(
+        "customer.grouped", customer, by=by, at=at, before=before, after=customer.group_name, reason=reason
+    )
+    return customer
+
+
+@transaction.atomic
 def block(*, customer_id: int, reason: str, by: User | None, at: datetime) -> Customer:
     """No new business with this customer."""
     customer = Customer.objects.select_for_update().get(pk=customer_id)

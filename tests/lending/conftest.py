@@ -99,3 +99,26 @@ def run_to(books: date) -> Callable[[date], datetime]:
         return moment(day)
 
     return run
+
+
+@pytest.fixture
+def lend(books: date, at: datetime) -> Callable[..., Loan]:
+    """A loan written straight into the book, without instalments or entries: for what reads loans and no more."""
+
+    def make(
+        customer: Customer, amount: str = "10000", code: str = "", tenor: int = 0, **values: object
+    ) -> Loan:
+        code = code or ("cash-loan" if customer.kind == "PERSON" else "working-capital")
+        product = Product.objects.get(code=code)
+        terms = product.terms(Decimal(amount), tenor or product.tenors[0], MONDAY)
+        return Loan.objects.create(
+            customer=customer,
+            product=product,
+            terms=terms.to_json(),
+            state="ACTIVE",
+            principal_amount=Decimal(amount),
+            principal=Decimal(amount),
+            **{"disbursed_on": MONDAY, "matures_on": date(2028, 3, 2)} | values,
+        )
+
+    return make

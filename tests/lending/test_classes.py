@@ -57,28 +57,6 @@ def company(make_customer: Callable[..., Customer]) -> Customer:
     return make_customer(kind="COMPANY", name="华夏五金")
 
 
-@pytest.fixture
-def lend(books: date, at: datetime) -> Callable[..., Loan]:
-    """A loan paid out on Monday, straight to the customer."""
-
-    def make(customer: Customer, amount: str = "10000", code: str = "", tenor: int = 0) -> Loan:
-        code = code or ("cash-loan" if customer.kind == "PERSON" else "working-capital")
-        product = Product.objects.get(code=code)
-        terms = product.terms(D(amount), tenor or product.tenors[0], MONDAY)
-        return Loan.objects.create(
-            customer=customer,
-            product=product,
-            terms=terms.to_json(),
-            state="ACTIVE",
-            principal_amount=D(amount),
-            principal=D(amount),
-            disbursed_on=MONDAY,
-            matures_on=date(2028, 3, 2),
-        )
-
-    return make
-
-
 # --- days and buckets -------------------------------------------------------------------------------------------
 
 
