@@ -18,7 +18,7 @@ def pdf(content: bytes, name: str) -> HttpResponse:
 
 def check(file: FieldFile, sha256: str) -> None:
     """Raises Http404 when the file is gone, Refused when it is not the one that was handed in."""
-    if not file or not file.storage.exists(file.name):
+    if not file.name or not file.storage.exists(file.name):
         raise Http404
     with file.open("rb") as stored:
         found = hashlib.file_digest(stored, "sha256").hexdigest()
@@ -30,10 +30,10 @@ def check(file: FieldFile, sha256: str) -> None:
 
 def stored(file: FieldFile) -> FileResponse:
     """A file that somebody handed in, under its own name."""
-    name = file.name.rpartition("/")[2]
+    path = str(file.name)
     return FileResponse(
-        file.storage.open(file.name, "rb"),
+        file.storage.open(path, "rb"),
         as_attachment=True,
-        filename=name,
+        filename=path.rpartition("/")[2],
         content_type="application/octet-stream",
     )

@@ -82,8 +82,8 @@ def dearest(product: Product, tenor: int, on: date, amount: Decimal | None = Non
     """The quote at the highest price an offer may have; of `amount`, or of the smallest or largest one, whichever
     costs more in a year."""
     amounts = [product.min_amount, product.max_amount] if amount is None else [amount]
-    price = {"annual_rate": product.rate_range[1], "fee_rate": product.fee_range[1]}
-    quotes = [quote(product, one, tenor, on, **price) for one in amounts]
+    rate, fee = product.rate_range[1], product.fee_range[1]
+    quotes = [quote(product, one, tenor, on, annual_rate=rate, fee_rate=fee) for one in amounts]
     return max(quotes, key=lambda one: one.annual_cost.effective)
 
 

@@ -40,9 +40,14 @@ def changes(before: Product, after: Product) -> list[Change]:
     """The terms in which two versions differ, in words, in the order of the form."""
     return [
         Change(str(field.verbose_name), in_words(before, field), in_words(after, field))
-        for field in map(Product._meta.get_field, COMPARED)
+        for field in _columns()
         if field.name != "version" and getattr(before, field.name) != getattr(after, field.name)
     ]
+
+
+def _columns() -> list[models.Field]:
+    known = {field.name: field for field in Product._meta.concrete_fields}
+    return [known[name] for name in COMPARED]
 
 
 def in_words(product: Product, field: models.Field) -> str:

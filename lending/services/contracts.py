@@ -23,6 +23,7 @@ def sign(offer: Offer, *, language: str) -> ContractDocument:
 
     Refused when the sheet is not complete, or not the one whose fingerprint the offer carries.
     """
+    assert offer.shown_at and offer.accepted_at  # the caller has checked the one and set the other
     sheets.check(offer.sheet)
     if sheets.fingerprint(offer.sheet) != offer.sheet_sha256:
         raise Refused(

@@ -105,7 +105,7 @@ def _is_of(offer: Offer, on: date) -> bool:
     """Whether the sheet is the one to sign on that day. A line's is an example, good on any day."""
     dated = offer.application.product.kind == Product.Kind.LOAN
     of_day = not dated or offer.sheet["on"] == on.isoformat()
-    return of_day and offer.sheet["version"] == sheets.SHEET_VERSION
+    return bool(of_day and offer.sheet["version"] == sheets.SHEET_VERSION)
 
 
 def reading_seconds(on: date, lender_type: str = "") -> int:

@@ -22,8 +22,6 @@ from lending.models import Product
 from lending.selectors import cost, pricing
 
 SHEET_VERSION = 2
-# Its own rows at nought: what is left of a schedule when one cost is looked at alone.
-NOTHING = {"interest": ZERO, "fee": ZERO}
 
 
 def content(
@@ -130,7 +128,7 @@ def _plan(product: Product, quote: pricing.Quote, limit: cost.Cap) -> dict[str, 
 def _items(product: Product, quote: pricing.Quote, limit: cost.Cap) -> list[dict[str, Any]]:
     """Every cost that is not nothing: what, who collects it, on what base, how much, and what it alone costs a year."""
     terms, house = quote.terms, settings.LENDER_NAME
-    zero_rows = tuple(row._replace(**NOTHING) for row in quote.rows)
+    zero_rows = tuple(row._replace(interest=ZERO, fee=ZERO) for row in quote.rows)
     no_fee = replace(terms, upfront_fee=ZERO)
     found: list[tuple[dict[str, Any], tuple[Any, ...]]] = []
 

@@ -33,10 +33,10 @@ def offer(request: SignedIn, pk: int) -> HttpResponse:
     if mine.application.state != Application.State.OFFERED:
         return redirect("lending:application", mine.application_id)
     form = AcceptForm(posted(request))
-    language = {"language": get_language() or ""}
-    if form.is_valid() and form.attempt(offers.accept, offer_id=pk, **dated(request), **language):
+    language = get_language() or ""
+    if form.is_valid() and form.attempt(offers.accept, offer_id=pk, **dated(request), language=language):
         return redirect("lending:application", mine.application_id)
-    shown = offers.show(offer_id=pk, **dated(request), **language)
+    shown = offers.show(offer_id=pk, **dated(request), language=language)
     return render(request, "lending/offer.html", site.sheet_page(shown, clock.now()) | {"form": form})
 
 
