@@ -40,7 +40,7 @@ def helpers(day: BusinessDay) -> None:
 
 def closers(day: BusinessDay) -> None:
     """A day is to be closed by the workers, not by who says so."""
-    transaction.on_commit(lambda: _send("lending.tasks.help_close"))
+    transaction.on_commit(lambda: _send("lending.tasks.close_day"))
     helpers(day)
 
 

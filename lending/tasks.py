@@ -9,6 +9,7 @@ from lending.services import bank, bulk_payments, close, debits, notices
 @shared_task
 def close_day() -> None:
     """Close what the wall clock has left behind: yesterday, and the days before it that were missed."""
+    close.lend_a_hand(watch=clock.wall, retry=True)
     while (on := clock.today()) < clock.wall_date():
         at = clock.closing()
         nudge.helpers(close.begin(at=at, on=on))

@@ -29,12 +29,12 @@ from lending.services.steps import name_of
 AT_ONCE = 20_000
 
 
-def _open(_none: None) -> bool:
-    return clock.day_state() == BusinessDay.State.OPEN
+def _ready(_none: None) -> bool:
+    return not close.unfinished()
 
 
-def _closing(_none: None) -> bool:
-    return not _open(None)
+def _under_way(_none: None) -> bool:
+    return not _ready(None)
 
 
 @admin.register(BusinessDate)
@@ -55,7 +55,7 @@ class BusinessDateAdmin(ServiceAdmin):
         icon="event_available",
         variant=ActionVariant.PRIMARY,
         confirm=_("Every step that is not done runs now, in order; then the next business date opens."),
-        available=_open,
+        available=_ready,
     )
     def close_day(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:
         return _close()
@@ -66,26 +66,37 @@ class BusinessDateAdmin(ServiceAdmin):
         icon="resume",
         variant=ActionVariant.PRIMARY,
         confirm=_("What failed or was left is tried again; what is done stays done."),
-        available=_closing,
+        available=_under_way,
     )
     def go_on(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:
-        return _close()
+        if _large():
+            nudge.closers(close.unfinished()[0])
+            return _("The workers go on with the close: this page shows how far they are.")
+        close.lend_a_hand(watch=clock.wall, retry=True)
+        return _("The close is done; the books are on %(day)s.") % {"day": clock.today()}
 
 
 def _close() -> Any:
-    if (Loan.objects.aggregate(newest=Max("pk"))["newest"] or 0) > AT_ONCE:
-        nudge.closers(close.begin(at=clock.closing(), on=clock.today()))
+    on = clock.today()
+    if _large():
+        nudge.closers(close.begin(at=clock.closing(), on=on))
         return _("The workers are closing the day: this page shows how far they are.")
-    day = close.close_day(at=clock.closing(), on=clock.today(), watch=clock.wall)
-    return _("%(day)s is closed; the books are on %(next)s.") % {"day": day, "next": clock.today()}
+    close.close_day(at=clock.closing(), on=on, watch=clock.wall)
+    return _("%(day)s is closed; the books are on %(next)s.") % {"day": on, "next": clock.today()}
+
+
+def _large() -> bool:
+    return (Loan.objects.aggregate(newest=Max("pk"))["newest"] or 0) > AT_ONCE
 
 
 def _page(*, whole: bool) -> dict[str, Any]:
     """The open day with its steps and the days closed last; what is costly only when the whole page is asked for."""
-    day = BusinessDay.objects.exclude(state=BusinessDay.State.CLOSED).order_by("date").first()
+    under_way = close.unfinished()
+    day = under_way[0] if under_way else BusinessDay.objects.filter(state=BusinessDay.State.OPEN).first()
     context: dict[str, Any] = {
         "title": _("Daily close"),
         "day": day,
+        "under_way": bool(under_way),
         "steps": [_step_cells(step) for step in selectors.run(day.date, clock.wall())] if day else [],
         "latest": [_closed_cells(row) for row in selectors.history(day.date)] if day else [],
         "aside": selectors.set_aside()[0],

@@ -54,6 +54,7 @@ class DayClose(FSMModelMixin, models.Model):
                 condition=Q(shard__gte=1, shard__lte=models.F("shards")), name="day_close_shard_fits"
             ),
         ]
+        indexes = [models.Index(fields=["date"], condition=~Q(state="DONE"), name="day_close_undone")]
 
     def __str__(self) -> str:
         return f"{self.date} {self.step} {self.shard}/{self.shards}"

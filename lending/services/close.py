@@ -1,8 +1,8 @@
 """The daily close: an ordered list of steps, each done once for each business date and range of loans.
 
 `begin` writes down what is to do (a row per step and shard), any number of workers `work` it off in order, `finish`
-opens the next day. Each may be killed anywhere: the row of a shard is marked done in the transaction of its work, and
-locks end with their process. docs/close.md says how to add a step.
+opens the next day, and the steps for that day follow. Each may be killed anywhere: the row of a shard is marked done in
+the transaction of its work, and locks end with their process. docs/close.md says how to add a step.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from lending.models import BusinessDate, BusinessDay, DayClose
 from lending.services import aside, calendar, shards, steps
@@ -61,40 +61,51 @@ def close_day(
         work(day=day, progress=progress, watch=watch)
     else:
         _work_together(day, workers, progress, watch)
-    finish(day=day)
     return day.date
 
 
-def lend_a_hand(*, watch: Watch | None = None) -> None:
-    """Work on the day that is being closed, if there is one, beside whoever else does; another is not begun."""
-    day = BusinessDay.objects.filter(state=BusinessDay.State.CLOSING).first()
-    if day is not None:
-        work(day=day, watch=watch)
-        finish(day=day)
+def lend_a_hand(*, watch: Watch | None = None, retry: bool = False) -> None:
+    """Work on what is under way, if anything is, beside whoever else does; another day is not begun. With `retry` what
+    failed is tried again."""
+    if retry:
+        _retry()
+    for day in unfinished():
+        _work(day, None, watch)
+
+
+@transaction.atomic
+def _retry() -> None:
+    for row in DayClose.objects.filter(state=State.FAILED).select_for_update():
+        row.retry()
+        row.save(update_fields=["state"])
+
+
+def unfinished() -> list[BusinessDay]:
+    """The days of which something is planned and not done, in order."""
+    undone = DayClose.objects.filter(step__in=settings.CLOSE_STEPS).exclude(state=State.DONE)
+    closing = Q(state=BusinessDay.State.CLOSING) | Q(pk__in=undone.values("date"))
+    return list(BusinessDay.objects.filter(closing).order_by("date"))
 
 
 @transaction.atomic
 def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> BusinessDay:
-    """Write down what the open day needs, and that what failed may be tried again; returns the day.
+    """Write down what the open day needs, and that what failed on any day may be tried again; returns the day.
 
     A plan that exists stays as it is; so does its `at`, which all steps take for now. With `on`, a day that has been
     closed meanwhile is returned as it is.
     """
     open_on = BusinessDate.objects.select_for_update().values_list("date", flat=True).get()
+    _retry()
     day = BusinessDay.objects.filter(pk=on or open_on).first() or calendar.new_day(on or open_on)
     if day.date != open_on:
         return day
     if day.state == BusinessDay.State.OPEN:
         day.start_closing(at=at)
         day.save()
-    planned = list(DayClose.objects.filter(date=open_on))
-    missing = [step for step in steps.listed() if step.path not in {row.step for row in planned}]
+    planned = set(DayClose.objects.filter(date=open_on).values_list("step", flat=True))
+    missing = [step for step in steps.listed() if step.path not in planned]
     ranges = shards.ranges(parts) if any(step.sharded for step in missing) else []
     DayClose.objects.bulk_create(row for step in missing for row in _plan(open_on, step, ranges))
-    for row in planned:
-        if row.state == State.FAILED:
-            row.retry()
-            row.save(update_fields=["state"])
     return day
 
 
@@ -128,8 +139,22 @@ def _work_together(day: BusinessDay, workers: int, progress: Progress | None, wa
 
 def work(*, day: BusinessDay, progress: Progress | None = None, watch: Watch | None = None) -> None:
     """Take shard after shard of the steps of this day until none is left, waiting at the end of each step for the
-    others. Raises what a step raises, and Stopped when one failed elsewhere."""
+    others; before the steps of the day that opens, open it. Raises what a step raises, and Stopped when one failed
+    elsewhere.
+
+    What earlier days left to do comes first, so that the days stay in order.
+    """
+    for earlier in unfinished():
+        if earlier.date < day.date:
+            _work(earlier, progress, watch)
+    _work(day, progress, watch)
+
+
+def _work(day: BusinessDay, progress: Progress | None, watch: Watch | None) -> None:
+    opened = False
     for step in steps.listed():
+        if step.opening and not opened:
+            opened = finish(day=day)
         todo = DayClose.objects.filter(
             date=day.date, step=step.path, state__in=[State.WAITING, State.RUNNING]
         )
@@ -140,6 +165,8 @@ def work(*, day: BusinessDay, progress: Progress | None = None, watch: Watch | N
                 break
         else:
             _check(day.date, step.path)
+    if not opened:
+        finish(day=day)
 
 
 def _check(on: date, path: str) -> None:
@@ -220,10 +247,13 @@ def _fail(todo: QuerySet[DayClose], error: Exception, day: BusinessDay, watch: W
 
 @transaction.atomic
 def finish(*, day: BusinessDay) -> bool:
-    """Open the next day, if every step of this one is done and nobody has opened it yet."""
+    """Open the next day, if every step that comes before is done and nobody has opened it yet. Returns whether the next
+    day is open."""
     books = BusinessDate.objects.select_for_update().get()
-    done = DayClose.objects.filter(date=day.date, step__in=settings.CLOSE_STEPS)
-    if books.date != day.date or done.exclude(state=State.DONE).exists():
+    if books.date != day.date:
+        return books.date > day.date
+    before = [step.path for step in steps.listed() if not step.opening]
+    if DayClose.objects.filter(date=day.date, step__in=before).exclude(state=State.DONE).exists():
         return False
     day.close(at=_moment(day))
     day.save(update_fields=["state", "closed_at"])

@@ -55,19 +55,24 @@ WHOLE = Shard()
 @dataclass(frozen=True, slots=True)
 class Declared:
     name: Any
-    sharded: bool
-    catch_up: Callable[..., int] | None
+    sharded: bool = False
+    opening: bool = False
+    catch_up: Callable[..., int] | None = None
 
 
-def step(name: Any, *, sharded: bool = False, catch_up: Callable[..., int] | None = None) -> Callable[[F], F]:
+def step(
+    name: Any, *, sharded: bool = False, opening: bool = False, catch_up: Callable[..., int] | None = None
+) -> Callable[[F], F]:
     """Declare a function to be a step of the close, with its name in the reader's language.
 
-    A sharded step may leave loans out that it cannot deal with. `catch_up(loan_id=, by=, at=, on=)` then brings one of
-    them up to date; without it the step is run again for that loan alone.
+    An `opening` step is for the day that opens: it runs when that day is open already, and nobody waits for it; it is
+    given the day that closed all the same. A sharded step may leave loans out that it cannot deal with:
+    `catch_up(loan_id=, key=, at=, on=)` then brings one of them up to date; without it the step is run again for that
+    loan alone.
     """
 
     def declare(action: F) -> F:
-        action.close_step = Declared(name, sharded, catch_up)  # type: ignore[attr-defined]
+        action.close_step = Declared(name, sharded, opening, catch_up)  # type: ignore[attr-defined]
         return action
 
     return declare
@@ -80,6 +85,7 @@ class Step:
     path: str
     name: Any
     sharded: bool
+    opening: bool
     action: Callable[..., int]
     catch_up: Callable[..., int] | None = None
 
@@ -91,13 +97,13 @@ class Step:
 def find(path: str) -> Step:
     """The step at a dotted path; one that declares nothing goes over the whole book and is called by its path."""
     action = import_string(path)
-    said: Declared = getattr(action, "close_step", None) or Declared(path, False, None)
-    return Step(path, said.name, said.sharded, action, said.catch_up)
+    said: Declared = getattr(action, "close_step", None) or Declared(path)
+    return Step(path, said.name, said.sharded, said.opening, action, said.catch_up)
 
 
 def listed() -> list[Step]:
-    """The steps of settings.CLOSE_STEPS, in order."""
-    return [find(path) for path in settings.CLOSE_STEPS]
+    """The steps of settings.CLOSE_STEPS, in order; those of the day that opens come last."""
+    return sorted((find(path) for path in settings.CLOSE_STEPS), key=lambda step: step.opening)
 
 
 def name_of(path: str) -> Any:

@@ -10,19 +10,19 @@ from dunning.services import cases, promises, strategy
 from lending.services.steps import step
 
 
-@step(_("Collection cases are opened and closed"))
+@step(_("Collection cases are opened and closed"), opening=True)
 def follow_arrears(*, on: date, at: datetime) -> int:
     """Close step: what was not paid on its due date is overdue from the next day on."""
     return cases.refresh(**_opening(on, at))
 
 
-@step(_("Promises to pay are judged"))
+@step(_("Promises to pay are judged"), opening=True)
 def judge_promises(*, on: date, at: datetime) -> int:
     """Close step: the promises for the day that ends are kept or broken."""
     return promises.judge(**_opening(on, at))
 
 
-@step(_("Contacts of the next day are planned"))
+@step(_("Contacts of the next day are planned"), opening=True)
 def plan_contacts(*, on: date, at: datetime) -> int:
     """Close step: what the strategy wants done on the day that opens; the night holds it back until the morning."""
     return strategy.work(**_opening(on, at))
