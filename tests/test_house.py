@@ -3,6 +3,7 @@
 import ast
 import collections
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 from celery import current_app
 from celery.app.routes import MapRoute
 from django.conf import settings
+from django.db import connection
 from django.utils.module_loading import import_string
 
 from config import schedule
@@ -64,6 +66,11 @@ CLOCK = "lending/clock.py"
 READINGS = {"now", "utcnow", "today", "localdate", "time", "time_ns", "Now"}
 CLOCK_OWNERS = {"timezone", "datetime", "date", "time", "functions", "dj_timezone"}
 CLOCK_MODULES = {"django.utils.timezone", "time", "django.db.models.functions"}
+# What the database calls its own clock; `now()` only where it is SQL that says it.
+SQL_CLOCK = re.compile(
+    r"\b(CURRENT_(DATE|TIME|TIMESTAMP)|LOCALTIME(STAMP)?)\b|\b(clock|statement|transaction)_timestamp\("
+    r"|\b(SELECT|UPDATE|INSERT|DELETE)\b(?s:.*)\b(now|NOW)\(\)"
+)
 COLUMN_OPTIONS = {"auto_now", "auto_now_add"}
 
 
@@ -81,6 +88,8 @@ def clock_readings(tree: ast.AST) -> Iterator[int]:
                 found = module in CLOCK_MODULES and any(alias.name in READINGS for alias in names)
             case ast.keyword(arg=name):
                 found = name in COLUMN_OPTIONS
+            case ast.Constant(value=str(text)):
+                found = SQL_CLOCK.search(text) is not None
             case _:
                 found = False
         if found:
@@ -99,6 +108,8 @@ def clock_readings(tree: ast.AST) -> Iterator[int]:
         "from django.utils.timezone import now",
         "timezone.localtime()",
         "functions.Now()",
+        '"UPDATE t SET at = now()"',
+        '"due_on < CURRENT_DATE"',
     ],
 )
 def test_a_reading_of_the_clock_is_seen(line):
@@ -119,6 +130,34 @@ def test_only_the_clock_reads_the_clock():
         for line in clock_readings(ast.parse(path.read_text()))
     ]
     assert readings == []
+
+
+SHIFTED = """
+import time_machine, pytest, sys
+traveller = time_machine.travel({moment!r}, tick=True)
+traveller.start()
+sys.exit(pytest.main({arguments!r}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["2031-02-28T23:59:30+08:00", "2019-12-31T16:00:00+00:00"])
+def test_the_domain_does_not_notice_what_the_wall_clock_says(moment):
+    """A part of the suite in a process whose clock stands years away, at the edge of a day: the same outcome."""
+    files = ["tests/lending/test_close.py", "tests/lending/test_lines.py", "tests/dunning/test_promises.py"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            SHIFTED.format(moment=moment, arguments=["-q", "-p", "no:cacheprovider", "-x", *files]),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TEST_DATABASE_NAME": f"{connection.settings_dict['NAME']}_shifted"},
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 # --- requirements ------------------------------------------------------------------------------------------

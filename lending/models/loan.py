@@ -92,8 +92,9 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
             *classes.CONSTRAINTS,
         ]
         indexes = [
+            # The close asks for the late loans of a range of ids.
             models.Index(
-                fields=["oldest_due_on"],
+                fields=["oldest_due_on", "id"],
                 condition=Q(state__in=["ACTIVE", "ACCELERATED"]),
                 name="loan_oldest_due",
             ),
@@ -137,7 +138,10 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
 class Instalment(models.Model):
     """One due date of a loan, with what falls due and what has been paid on it."""
 
-    loan = models.ForeignKey(Loan, models.PROTECT, related_name="instalments", verbose_name=_("loan"))
+    # The unique constraint below is its index, and a row that is not in needless indexes is cheap to change.
+    loan = models.ForeignKey(
+        Loan, models.PROTECT, related_name="instalments", verbose_name=_("loan"), db_index=False
+    )
     number = models.PositiveSmallIntegerField(_("number"))
     due_on = models.DateField(_("due on"))
     principal = fields.money(_("principal"))
@@ -179,6 +183,7 @@ class Instalment(models.Model):
         blank=True,
         related_name="instalments",
         verbose_name=_("bill"),
+        db_index=False,
     )
 
     AMOUNTS = (
@@ -218,7 +223,9 @@ class Instalment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_on"], condition=Q(paid_on=None), name="instalment_unpaid_due"),
+            # What falls due on a day, in a range of loans: also what was paid in advance is billed.
+            models.Index(fields=["due_on", "loan"], name="instalment_due"),
+            models.Index(fields=["statement"], condition=Q(statement__isnull=False), name="instalment_billed"),
         ]
 
     def __str__(self) -> str:
