@@ -36,6 +36,8 @@ INSTALMENTS = 12
 LATE, DUE = 6, 3
 CLOSED_DAYS = 3
 ZERO = Decimal("0.00")
+# Where the numbers go in the text of a row.
+LOAN, CUSTOMER = "\x01", "\x02"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,14 @@ def kind_of(number: int) -> Kind:
     return Kind(due_day=other[turn % len(other)], elapsed=turn % 2, paid=True)
 
 
+# Columns that the close itself fills, as they are on a new loan.
+_HAVE_DEFAULTS = [
+    field.name
+    for field in Loan._meta.concrete_fields
+    if field.name in ("bucket", "own_class", "asset_class", "peak_bucket")
+]
+
+
 class Template:
     """The rows of a kind as text for COPY, with places for the numbers."""
 
@@ -91,8 +101,8 @@ class Template:
     def _loan(self, terms: engine.Terms, state: engine.LoanState, product: Product) -> dict[str, Any]:
         oldest = min(row.due_on for row in state.rows if row.outstanding > 0)
         return {
-            "id": "{loan}",
-            "customer_id": "{customer}",
+            "id": LOAN,
+            "customer_id": CUSTOMER,
             "product_id": product.pk,
             "state": "ACTIVE",
             "currency": "CNY",
@@ -102,18 +112,19 @@ class Template:
             "disbursed_on": terms.disbursed_on,
             "matures_on": state.rows[-1].due_on,
             "oldest_due_on": oldest,
+            **{name: Loan._meta.get_field(name).default for name in _HAVE_DEFAULTS},
             **{part: getattr(self.position, part) for part in posting.ACCOUNTS},
         }
 
     def _instalment(self, row: engine.InstalmentState) -> dict[str, Any]:
         names = [name for name in Instalment.AMOUNTS if name != "penalty_base"]
         values = {name: getattr(row, name) for name in names}
-        return {"loan_id": "{loan}", "number": row.number, **values, "penalty_base": row.principal_days}
+        return {"loan_id": LOAN, "number": row.number, **values, "penalty_base": row.principal_days}
 
     def _transaction(self, one: engine.Event, state: engine.LoanState) -> dict[str, Any]:
         split = state.splits.get(one.ref, engine.Split())
         return {
-            "loan_id": "{loan}",
+            "loan_id": LOAN,
             "type": one.type,
             "kind": "",
             "amount": one.amount,
@@ -121,7 +132,7 @@ class Template:
             "booked_on": one.on,
             "at": datetime.combine(one.on, time(12), SHANGHAI),
             "channel": "",
-            "key": "{loan}:" + one.ref,
+            "key": LOAN + ":" + one.ref,
             "payment_key": "",
             "principal": split.principal,
             "interest": split.interest,
@@ -134,10 +145,7 @@ class Template:
 
 def _line(values: dict[str, Any]) -> str:
     cells = ("\\N" if value is None else str(value).replace("\\", "\\\\") for value in values.values())
-    text = "\t".join(cells) + "\n"
-    # The places of the numbers stay, other braces are doubled.
-    text = text.replace("{", "{{").replace("}", "}}")
-    return text.replace("{{loan}}", "{loan}").replace("{{customer}}", "{customer}")
+    return "\t".join(cells) + "\n"
 
 
 def build(loans: int, say: Any) -> None:
@@ -153,10 +161,13 @@ def build(loans: int, say: Any) -> None:
     any_one = next(iter(templates.values()))
     with _bare(Loan, Instalment, Transaction, Customer):
         _copy(Customer, _customer_names(), _customers((loans + 1) // 2))
+        _agree()
         say("customers")
         for model, part in ((Loan, "loan"), (Instalment, "instalments"), (Transaction, "transactions")):
             lines = (
-                getattr(templates[kind], part).format(loan=number, customer=(number + 1) // 2)
+                getattr(templates[kind], part)
+                .replace(LOAN, str(number))
+                .replace(CUSTOMER, str((number + 1) // 2))
                 for number, kind in zip(numbers, of, strict=True)
             )
             _copy(model, _names(any_one, model), lines)
@@ -197,15 +208,25 @@ def _customer_names() -> list[str]:
 def _customers(count: int) -> Iterator[str]:
     """One person after another, all but the number and the name the same."""
     example = Customer(
-        kind="PERSON", name="{customer}", platform_ref="{customer}", registered_on=TODAY, state="ACTIVE"
+        kind="PERSON", name=CUSTOMER, platform_ref=CUSTOMER, registered_on=TODAY, state="ACTIVE"
     )
     values = {}
     for field in Customer._meta.concrete_fields:
         value = field.get_db_prep_save(getattr(example, field.attname), connection)
         values[field.column] = getattr(value, "obj", value)
-    values["id"] = "{customer}"
+    values["id"] = CUSTOMER
     line = _line(values)
-    return (line.format(customer=number) for number in range(1, count + 1))
+    return (line.replace(CUSTOMER, str(number)) for number in range(1, count + 1))
+
+
+def _agree() -> None:
+    """Everybody takes messages."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO lending_consent (customer_id, purpose, text_version, given_at) "
+            "SELECT id, 'ELECTRONIC', '1', %s FROM lending_customer",
+            [moment(TODAY)],
+        )
 
 
 def _names(template: Template, model: type) -> list[str]:
@@ -221,7 +242,7 @@ def _columns_of_loan() -> list[str]:
     first = (
         "id customer_id product_id state currency terms principal_amount annual_cost disbursed_on matures_on"
     )
-    return [*first.split(), "oldest_due_on", *posting.ACCOUNTS]
+    return [*first.split(), "oldest_due_on", *_HAVE_DEFAULTS, *posting.ACCOUNTS]
 
 
 def _copy(model: Any, columns: list[str], lines: Iterator[str]) -> None:
