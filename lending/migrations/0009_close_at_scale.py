@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lending', '0006_classes'),
+        ('lending', '0008_paying_order'),
     ]
 
     operations = [
