@@ -46,6 +46,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Credit lines"), "credit_card", "lending.creditline"),
             Item(_("Purchases"), "shopping_cart", "lending.purchase"),
             Item(_("Loans"), "request_quote", "lending.loan"),
+            Item(_("Requests for relief"), "volunteer_activism", "lending.reliefrequest"),
             Item(_("Collateral"), "shield", "lending.collateral"),
             Item(_("Approvals"), "done_all", "lending.approvalrequest"),
         ],

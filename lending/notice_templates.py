@@ -70,6 +70,32 @@ WORDINGS: dict[str, Wording] = {
             "{{ home_url }}",
         ),
     ),
+    "loan_restructured": Wording(
+        ("loan", "next_due_on", "next_amount", "matures_on"),
+        Words(
+            "Your loan has a new schedule",
+            "Loan {{ loan }} has a new schedule. Next: {{ next_amount }} by {{ next_due_on }}; the last instalment "
+            "is due on {{ matures_on }}. See it here: {{ home_url }}",
+        ),
+        Words(
+            "还款计划已调整",
+            "您的贷款 {{ loan }} 已调整还款计划。下一期：{{ next_due_on }}前还 {{ next_amount }}，"
+            "最后一期到期日 {{ matures_on }}。详情请见：{{ home_url }}",
+        ),
+    ),
+    "relief_declined": Wording(
+        ("loan", "answer"),
+        Words(
+            "About your request for relief",
+            "We have looked at your request for loan {{ loan }} and cannot change its schedule now. {{ answer }} "
+            "You can ask again when things change: {{ home_url }}",
+        ),
+        Words(
+            "纾困申请结果",
+            "我们已审核您对贷款 {{ loan }} 的申请，目前无法调整还款计划。{{ answer }} "
+            "情况变化时可再次申请：{{ home_url }}",
+        ),
+    ),
     "application_referred": Wording(
         (),
         Words(

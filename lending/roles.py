@@ -35,7 +35,7 @@ _CUSTOMER_FILE = (
     *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
     *("view_unappliedmoney", "view_unappliedmove", "view_mandate", "view_mandateaccount", "view_debit"),
-    *("view_debitattempt", "view_downgrade"),
+    *("view_debitattempt", "view_downgrade", "view_reliefrequest"),
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
@@ -49,10 +49,14 @@ _MONEY_IN = (
     *("change_paymentfile", "view_bankstatement", "view_bankline", "match_bankline"),
     *("change_mandate", "change_debit"),
 )
-_COLLECTING = (*_FILE_AND_ASK, "reveal_customer", "change_loan")
+_COLLECTING = (
+    *(*_FILE_AND_ASK, "reveal_customer", "change_loan", "restructure_loan", "accelerate_loan"),
+    "change_reliefrequest",
+)
 
 # What each role may do in lending. The standard codenames mean: change_customer, to block and unblock;
-# change_purchase, to void and refund; change_loan, to ask for relief; change_collateral, to move it through
+# change_purchase, to void and refund; change_loan, to waive; change_reliefrequest, to answer a customer's
+# request; change_collateral, to move it through
 # its states; add_product and change_product, to write a draft and ask to put it on sale, and, with check_approval,
 # to allow that; add_approvalrequest, to take back what one asked a second person for; change_businessdate, to
 # close the day; add_unappliedmoney, to take in money that cannot be placed; add_paymentfile and change_paymentfile,
@@ -63,14 +67,16 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_FILE_AND_ASK,
         *_APPLICATIONS,
         *("decide_application", "steer_line", "reveal_customer", "change_customer", "change_purchase"),
-        *("add_collateral", "change_collateral", "change_loan"),
+        *("add_collateral", "change_collateral", "change_loan", "restructure_loan", "disburse_loan"),
+        "change_reliefrequest",
     ),
     "senior_approver": (
         *_FILE_AND_ASK,
         *_APPLICATIONS,
         *("decide_application", "check_approval", "steer_line", "reveal_customer", "change_customer"),
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
-        *("change_loan", "write_off_loan", "classify_loan"),
+        *("change_loan", "write_off_loan", "classify_loan", "restructure_loan", "accelerate_loan"),
+        *("disburse_loan", "change_reliefrequest"),
     ),
     "risk_analyst": (
         *_FILE_AND_ASK,
@@ -86,7 +92,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_FILE_AND_ASK,
         *_LEDGER,
         *_MONEY_IN,
-        *("post_transaction", "write_off_loan", "change_loan", "check_approval"),
+        *("post_transaction", "write_off_loan", "change_loan", "check_approval", "disburse_loan"),
+        "refund_loan",
     ),
     READER: ("axes.view_*", "auth.view_group"),
 }

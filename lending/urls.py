@@ -13,6 +13,7 @@ from lending.views import (
     pay_link,
     profile,
     public,
+    relief,
     sandbox,
     shop,
 )
@@ -48,6 +49,8 @@ urlpatterns = [
     path("loans/", money.loan_list, name="loans"),
     path("loans/<int:pk>/", money.loan, name="loan"),
     path("loans/<int:pk>/settle/", money.settle, name="settle"),
+    path("loans/<int:pk>/relief/", relief.ask, name="relief"),
+    path("loans/<int:pk>/relief/withdraw/", relief.withdraw, name="relief_withdraw"),
     path("pay/", money.pay, name="pay"),
     path("p/paid/", pay_link.link_paid, name="link_paid"),
     path("p/<str:token>/", pay_link.pay_link, name="pay_link"),

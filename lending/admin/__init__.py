@@ -17,5 +17,6 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     payment_files,
     people,
     products,
+    relief,
     unapplied,
 )

@@ -24,9 +24,9 @@ from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm, amount_field
 from lending.admin.parts import Section, link, money, page_of, percent, record_link, state_label
 from lending.errors import Refused
-from lending.models import Application, ApprovalRequest, Customer, Document
+from lending.models import Application, ApprovalRequest, Customer, Document, Product
 from lending.selectors import customer_page as selectors
-from lending.services import applications, desk
+from lending.services import applications, desk, tranches
 
 State = Application.State
 WAITING = (State.SUBMITTED, State.REFERRED)
@@ -108,6 +108,14 @@ class NoteForm(ActionForm):
     note = forms.CharField(label=_("Note"), max_length=300, widget=forms.Textarea)
 
 
+class TranchesForm(ActionForm):
+    first = amount_field(_("First tranche"))
+
+
+def _may_go_out_in_parts(application: Application) -> bool:
+    return application.product.kind == Product.Kind.LOAN and application.state in tranches.MAY_BE_PLANNED
+
+
 @admin.register(Application)
 class ApplicationAdmin(ExportAdmin, ServiceAdmin):
     list_display = [
@@ -144,14 +152,15 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
             {
                 "fields": [
                     *("customer_link", "state_", "product", "amount", "tenor", "purpose", "submitted_at"),
-                    *("approved_amount", "grade", "reasons_in_words", "decided_at", "decided_by"),
+                    *("approved_amount", "first_tranche", "grade", "reasons_in_words", "decided_at"),
+                    "decided_by",
                     *("decision_note", "review_requested_at"),
                 ]
             },
         )
     ]
     readonly_fields = ["customer_link", "state_", "reasons_in_words"]
-    actions_detail = ["approve", "decline", "refer"]
+    actions_detail = ["approve", "decline", "refer", "plan_tranches"]
 
     @display(description=_("application"), ordering="pk")
     def number(self, application: Application) -> str:
@@ -217,6 +226,20 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         if isinstance(result, ApprovalRequest):
             return _("A second person is asked to approve.")
         return _("The offer is made.")
+
+    @service_action(
+        _("Pay out in tranches"),
+        permission="lending.decide_application",
+        form=TranchesForm,
+        available=_may_go_out_in_parts,
+        icon="stacked_bar_chart",
+        confirm=_(
+            "Only the first tranche is paid out when the customer accepts; the others from the loan's page."
+        ),
+    )
+    def plan_tranches(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        tranches.plan(application_id=application.pk, first=data["first"], **acting.moment)
+        return _("The first tranche is set.")
 
     @service_action(
         _("Decline"),

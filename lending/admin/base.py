@@ -65,6 +65,7 @@ def service_action(
     available: Available | None = None,
     icon: str | None = None,
     variant: ActionVariant = ActionVariant.DEFAULT,
+    preview: Callable[[Any, dict[str, Any], Acting], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., HttpResponse]]:
     """Make a button of a method `(self, record, data, acting) -> message` that calls one service.
 
@@ -72,6 +73,10 @@ def service_action(
     list; `record` is None). A GET shows the form with the words of `confirm`, a POST acts. Needs `permission`
     ("app.codename"), and `available(record)` where it depends on the record. The method returns the words of
     success, or a response of its own. `Refused` becomes an error of the form, at its field.
+
+    With `preview(record, data, acting)` the form first leads to a page that shows what would happen, and only from
+    there on; if the record has moved in the meantime, it is shown again. What is shown has a `mark` for that, and
+    is laid out by admin/parts/preview.html.
     """
 
     def decorate(method: Callable[..., Any]) -> Callable[..., HttpResponse]:
@@ -93,6 +98,7 @@ def service_action(
             "available": available,
             "icon": icon,
             "variant": variant,
+            "preview": preview,
             "attrs": {},
             "original_function_name": method.__name__,
         }.items():
@@ -189,9 +195,12 @@ class ServiceAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         data = (request.POST, request.FILES) if request.method == "POST" else ()
         form = action.form_class(*data, subject=record)
-        if form.is_valid():
+        if form.is_valid() and request.POST.get("step") != "edit":
+            acting = Acting.from_request(request)
             try:
-                result = method(self, record, form.cleaned_data, Acting.from_request(request))
+                if shown := _to_look_at(request, record, form, action, acting):
+                    return self._ask(request, record, form, action, shown)
+                result = method(self, record, form.cleaned_data, acting)
             except Refused as refusal:
                 form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
             except TransitionNotAllowed:
@@ -208,7 +217,9 @@ class ServiceAdmin(ReadOnlyAdmin):
         messages.success(request, result or _("Done."))
         return HttpResponseRedirect(self.url_after(record))
 
-    def _ask(self, request: HttpRequest, record: Any, form: ActionForm, action: Any) -> HttpResponse:
+    def _ask(
+        self, request: HttpRequest, record: Any, form: ActionForm, action: Any, shown: Any = None
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -217,10 +228,27 @@ class ServiceAdmin(ReadOnlyAdmin):
             "form": form,
             "confirm": action.confirm,
             "danger": action.variant == ActionVariant.DANGER,
+            "previews": action.preview is not None,
+            "shown": shown,
+            "answers": form.answers() if shown else (),
             "back": self.url_after(record),
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/action_form.html", context)
+
+
+def _to_look_at(request: HttpRequest, record: Any, form: ActionForm, action: Any, acting: Acting) -> Any:
+    """What the page has to show before it acts: a preview that was asked for, or that does not hold any more."""
+    step, seen = request.POST.get("step"), request.POST.get("seen")
+    if action.preview is None or (step != "preview" and seen is None):
+        return None
+    shown = action.preview(record, dict(form.cleaned_data), acting)
+    if step == "preview":
+        return shown
+    if shown.mark == seen:
+        return None
+    form.add_error(None, _("%(record)s has moved in the meantime. Please look again.") % {"record": record})
+    return shown
 
 
 def _moved_on(record: Any) -> str:

@@ -62,6 +62,15 @@ class ActionForm(forms.Form):
     def prepare(self) -> None:
         """Set choices and first values from `self.subject`."""
 
+    def answers(self) -> list[tuple[Any, Any]]:
+        """What was filled in, each under its label and choices in words."""
+        found = []
+        for bound in self.visible_fields():
+            value = self.cleaned_data.get(bound.name)
+            choices = getattr(bound.field, "choices", None)
+            found.append((bound.label, dict(choices).get(value, value) if choices else value))
+        return found
+
 
 class ReasonForm(ActionForm):
     """An action that must say why."""

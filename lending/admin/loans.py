@@ -1,12 +1,13 @@
 """Loans and their transactions: what is owed, why, and what staff may post."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeNumericFilter
 from unfold.decorators import display
@@ -14,66 +15,20 @@ from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from lending import clock
+from lending.admin import timeline
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.classes import ClassifiedAdmin, classification
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.filters import DaysPastDueFilter
-from lending.admin.forms import KeyedForm, amount_field
+from lending.admin.loan_actions import POST, LoanActions, owing
+from lending.admin.loan_forms import ChargebackForm, NotedForm, QuoteForm
 from lending.admin.parts import Section, label, money, percent, record_link, state_label
 from lending.models import Loan, Transaction
-from lending.services import desk, loans, unapplied
-
-POST = "lending.post_transaction"
-RELIEF = "lending.change_loan"
-PARTS = [("INTEREST", _("Interest")), ("FEE", _("Fee")), ("PENALTY", _("Penalty"))]
-
-
-def _owing(loan: Loan) -> bool:
-    return loan.state in Loan.OWING
-
-
-def _written_off(loan: Loan) -> bool:
-    return loan.state == Loan.State.WRITTEN_OFF
-
-
-class NotedForm(KeyedForm):
-    note = forms.CharField(label=_("Reason"), max_length=300, widget=forms.Textarea)
-
-
-class ReceivedForm(KeyedForm):
-    amount = amount_field()
-    channel = forms.CharField(label=_("Channel"), max_length=20, initial="bank")
-
-
-class RepayForm(ReceivedForm):
-    value_on = forms.DateField(label=_("Value date"), help_text=_("The day on which the money arrived."))
-
-    def prepare(self) -> None:
-        super().prepare()
-        self.fields["value_on"].initial = clock.today()
-
-
-class SettleForm(KeyedForm):
-    channel = forms.CharField(label=_("Channel"), max_length=20, initial="bank")
-
-    def prepare(self) -> None:
-        super().prepare()
-        owed = loans.payoff(self.subject, clock.today()).total
-        self.fields["channel"].help_text = _("Settles the loan for %(amount)s.") % {"amount": money(owed)}
-
-
-class ChargeForm(NotedForm):
-    kind = forms.ChoiceField(label=_("What"), choices=PARTS[1:])
-    amount = amount_field()
-    field_order = ["kind", "amount", "note"]
-
-
-class WaiveForm(ChargeForm):
-    kind = forms.ChoiceField(label=_("What"), choices=PARTS)
+from lending.services import adjust, desk, loans, preview, unapplied
 
 
 @admin.register(Loan)
-class LoanAdmin(ClassifiedAdmin, ExportAdmin, ServiceAdmin):
+class LoanAdmin(LoanActions, ClassifiedAdmin, ExportAdmin, ServiceAdmin):
     list_display = [
         *("number", "state_", "customer_link", "product", "principal_amount", "principal", "past_due"),
         *("class_", "disbursed_on", "matures_on"),
@@ -103,6 +58,7 @@ class LoanAdmin(ClassifiedAdmin, ExportAdmin, ServiceAdmin):
                 "fields": [
                     *("customer_link", "state_", "product", "line_link", "principal_amount", "cost"),
                     *("disbursed_on", "matures_on", "settled_on", "past_due", "payoff"),
+                    "not_paid_out",
                 ]
             },
         ),
@@ -113,16 +69,26 @@ class LoanAdmin(ClassifiedAdmin, ExportAdmin, ServiceAdmin):
         ClassifiedAdmin.CLASSIFICATION,
     ]
     readonly_fields = [
-        *("customer_link", "line_link", "state_", "past_due", "payoff", "cost"),
+        *("customer_link", "line_link", "state_", "past_due", "payoff", "cost", "not_paid_out"),
         *ClassifiedAdmin.CLASSIFIED_FIELDS,
     ]
     actions_detail = [
-        "repay",
-        "settle",
         {
-            "title": _("More"),
-            "icon": "more_horiz",
-            "items": [*("charge", "waive", "write_off", "recover"), *ClassifiedAdmin.CLASSIFYING],
+            "title": _("Money"),
+            "icon": "payments",
+            "items": [
+                *("repay", "prepay", "settle", "disburse", "charge", "refund", "refund_credit", "recover"),
+            ],
+        },
+        {
+            "title": _("Relief"),
+            "icon": "volunteer_activism",
+            "items": ["reschedule", "hardship", "holiday", "reamortise", "reage", "waive"],
+        },
+        {
+            "title": _("End"),
+            "icon": "gavel",
+            "items": ["accelerate", "write_off", *ClassifiedAdmin.CLASSIFYING],
         },
     ]
 
@@ -153,68 +119,62 @@ class LoanAdmin(ClassifiedAdmin, ExportAdmin, ServiceAdmin):
 
     @display(description=_("settles today for"))
     def payoff(self, loan: Loan) -> str:
-        return money(loans.payoff(loan, clock.today()).total) if _owing(loan) else "–"
+        return money(loans.payoff(loan, clock.today()).total) if owing(loan) else "–"
+
+    @display(description=_("not yet paid out"))
+    def not_paid_out(self, loan: Loan) -> str:
+        left = adjust.undisbursed(loan)
+        return money(left) if left else "–"
 
     def sections(self, request: HttpRequest, record: Loan) -> Iterable[Section]:
-        return _sections(record, clock.today())
-
-    @service_action(_("Repayment"), permission=POST, form=RepayForm, available=_owing, icon="payments")
-    def repay(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        loans.repay(loan_id=loan.pk, **data, **acting.day)
-        return _("The repayment is booked.")
-
-    @service_action(_("Settle"), permission=POST, form=SettleForm, available=_owing, icon="task_alt")
-    def settle(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        loans.settle(loan_id=loan.pk, **data, **acting.day)
-        return _("The loan is settled.")
-
-    @service_action(_("Charge"), permission=POST, form=ChargeForm, available=_owing, icon="add_card")
-    def charge(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        loans.charge(loan_id=loan.pk, **data, **acting.day)
-        return _("The charge is booked.")
-
-    @service_action(
-        _("Waive"),
-        permission=RELIEF,
-        form=WaiveForm,
-        available=_owing,
-        icon="money_off",
-        confirm=_("A second person must allow it."),
-    )
-    def waive(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        reason = data.pop("note")
-        desk.ask_waiver(loan_id=loan.pk, reason=reason, **data, **acting.day)
-        return _("A second person is asked to allow it.")
-
-    @service_action(
-        _("Write off"),
-        permission="lending.write_off_loan",
-        form=NotedForm,
-        available=_owing,
-        icon="delete_sweep",
-        variant=ActionVariant.DANGER,
-        confirm=_(
-            "The loan is given up in the books; the debt itself stands. A second person must allow it."
-        ),
-    )
-    def write_off(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        desk.ask_write_off(loan_id=loan.pk, key=data["key"], reason=data["note"], **acting.day)
-        return _("A second person is asked to allow it.")
-
-    @service_action(
-        _("Recovery"), permission=POST, form=ReceivedForm, available=_written_off, icon="currency_exchange"
-    )
-    def recover(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
-        loans.recover(loan_id=loan.pk, **data, **acting.day)
-        return _("The recovery is booked.")
+        return _sections(record, _quote_day(request))
 
 
 def _sections(loan: Loan, on: date) -> Iterable[Section]:
-    yield _instalments(loan, on)
+    yield _instalments(loan, clock.today())
     yield _payoff(loan, on)
     yield classification(loan)
+    yield _relief(loan)
     yield _transactions(loan)
     yield _journal(loan)
+
+
+def _quote_day(request: HttpRequest) -> date:
+    """The day for which an early settlement is quoted: ?on=2026-05-01, or today."""
+    form = QuoteForm(request.GET)
+    return form.cleaned_data["on"] if form.is_valid() else clock.today()
+
+
+def _another_day(on: date) -> SafeString:
+    """What the quote is for, and a field to ask for another day."""
+    return format_html(
+        '<form method="get">{} <label>{} <input type="date" name="on" value="{}" class="{}"></label> '
+        '<button class="staff-link">{}</button></form>',
+        _("What ends the loan on %(day)s.") % {"day": on.isoformat()},
+        _("Another day"),
+        on.isoformat(),
+        "border border-base-200 rounded-default px-2 dark:bg-base-900 dark:border-base-700",
+        _("Quote"),
+    )
+
+
+def _relief(loan: Loan) -> Section:
+    return Section(
+        _("Relief"),
+        [_("Request"), _("State"), _("Asked at"), _("Reason"), _("Wish"), _("Answer")],
+        [
+            (
+                record_link(row),
+                state_label(row),
+                row.asked_at,
+                row.get_reason_display(),
+                row.get_wish_display(),
+                row.answer,
+            )
+            for row in loan.relief_requests.all()
+        ],
+        permission="lending.view_reliefrequest",
+    )
 
 
 def _instalments(loan: Loan, on: date) -> Section:
@@ -245,8 +205,9 @@ def _instalments(loan: Loan, on: date) -> Section:
 
 def _payoff(loan: Loan, on: date) -> Section:
     """What settles the loan today, part by part."""
-    if not _owing(loan):
+    if not owing(loan):
         return Section(_("Early settlement"), permission="lending.view_loan", note=_("Nothing is owed."))
+    on = max(on, loan.disbursed_on)
     figure = loans.payoff(loan, on)
     parts = [(_("Principal"), figure.principal), (_("Interest"), figure.interest), (_("Fee"), figure.fee)]
     rows = [(name, money(amount)) for name, amount in [*parts, (_("Penalty"), figure.penalty)]]
@@ -254,7 +215,7 @@ def _payoff(loan: Loan, on: date) -> Section:
         _("Early settlement"),
         rows=[*rows, (_("Total"), money(figure.total))],
         facts=True,
-        note=on.isoformat(),
+        note=_another_day(on),
     )
 
 
@@ -302,6 +263,16 @@ def _journal(loan: Loan) -> Section:
     )
 
 
+def _reversible(row: Transaction) -> bool:
+    return row.type != Transaction.Type.REVERSAL and not hasattr(row, "reversed_by")
+
+
+def _try(
+    row: Transaction, service: Callable[..., Any], data: dict[str, Any], acting: Acting
+) -> preview.Preview:
+    return preview.try_out(row.loan_id, lambda: service(transaction_id=row.pk, **data, **acting.day))
+
+
 @admin.register(Transaction)
 class TransactionAdmin(ExportAdmin, ServiceAdmin):
     paginator, show_full_result_count = InfinitePaginator, False
@@ -341,10 +312,10 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
             "credit",
             "value_on",
         ),
-        *("booked_on", "at", "by", "channel", "key", "reverses_link", "reversed_link", "note"),
+        *("booked_on", "at", "by", "channel", "key", "reverses_link", "reversed_link", "note", "agreed"),
     ]
-    readonly_fields = ["loan_link", "reverses_link", "reversed_link"]
-    actions_detail = ["reverse", "set_aside"]
+    readonly_fields = ["loan_link", "reverses_link", "reversed_link", "agreed"]
+    actions_detail = ["reverse", "charge_back", "set_aside"]
 
     @display(description=_("transaction"), ordering="pk")
     def number(self, row: Transaction) -> str:
@@ -362,6 +333,10 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
     def reverses_link(self, row: Transaction) -> Any:
         return record_link(row.reverses)
 
+    @display(description=_("agreed"))
+    def agreed(self, row: Transaction) -> str:
+        return timeline.details_in_words(row.details) or "–"
+
     @display(description=_("reversed by"))
     def reversed_link(self, row: Transaction) -> Any:
         return record_link(getattr(row, "reversed_by", None))
@@ -370,16 +345,28 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
         _("Reverse"),
         permission=POST,
         form=NotedForm,
-        available=lambda row: (
-            row.type not in ("REVERSAL", "DISBURSEMENT") and not hasattr(row, "reversed_by")
-        ),
+        available=_reversible,
         icon="undo",
         variant=ActionVariant.DANGER,
         confirm=_("The loan is counted again as if it had never been posted. A second person must allow it."),
+        preview=lambda row, data, acting: _try(row, loans.reverse, data, acting),
     )
     def reverse(self, row: Transaction, data: dict[str, Any], acting: Acting) -> Any:
         desk.ask_reversal(transaction_id=row.pk, key=data["key"], reason=data["note"], **acting.day)
         return _("A second person is asked to allow it.")
+
+    @service_action(
+        _("Chargeback"),
+        permission=POST,
+        form=ChargebackForm,
+        available=lambda row: adjust.chargeable(row) > 0,
+        icon="keyboard_return",
+        confirm=_("The bank took the payment back. It is owed again from today; the past stays as it was."),
+        preview=lambda row, data, acting: _try(row, adjust.charge_back, data, acting),
+    )
+    def charge_back(self, row: Transaction, data: dict[str, Any], acting: Acting) -> Any:
+        adjust.charge_back(transaction_id=row.pk, **data, **acting.day)
+        return _("The chargeback is booked.")
 
     @service_action(
         _("Hold as unapplied"),

@@ -97,6 +97,7 @@ FIELDSETS: list[tuple[Any, tuple[str, ...], Any]] = [
         ("required_coverage", "statement_day", "days_to_pay", "authorisation_days", "offer_days"),
         "",
     ),
+    (_("Relief"), ("max_restructurings", "restructuring_months", "watch_months"), ""),
 ]
 
 

@@ -22,6 +22,7 @@ from lending.models import (
     Document,
     Event,
     LineHold,
+    ReliefRequest,
     Transaction,
     UnappliedMoney,
 )
@@ -46,6 +47,7 @@ WORDS = {
     "application.review_asked": _("Review by a person asked for"),
     "application.withdrawn": _("Application withdrawn"),
     "application.expired": _("Offer ran out"),
+    "application.tranches_planned": _("Payout in tranches planned"),
     "application.booked": _("Application booked"),
     "offer.made": _("Offer made"),
     "offer.shown": _("Cost sheet shown"),
@@ -80,6 +82,19 @@ WORDS = {
     "loan.settlement": _("Loan settled early"),
     "loan.write_off": _("Loan written off"),
     "loan.recovery": _("Recovery booked"),
+    "loan.prepayment": _("Part prepayment booked"),
+    "loan.chargeback": _("Payment taken back by the bank"),
+    "loan.acceleration": _("Loan called in"),
+    "loan.reschedule": _("Loan put on a new schedule"),
+    "loan.hardship": _("Hardship plan given"),
+    "loan.holiday": _("Payment holiday given"),
+    "loan.reamortise": _("Arrears spread over the rest"),
+    "loan.reage": _("Arrears put on new dates"),
+    "loan.watched": _("Loan put under watch"),
+    "relief.asked": _("Customer asked for relief"),
+    "relief.granted": _("Relief granted"),
+    "relief.declined": _("Relief declined"),
+    "relief.withdrawn": _("Request for relief withdrawn"),
     "loan.reversal": _("Transaction reversed"),
     "payment.started": _("Payment started"),
     "payment.received": _("Payment received"),
@@ -170,6 +185,21 @@ _NAMES = {
     "language": _("language"),
     "model": _("list"),
     "title": _("title"),
+    "wish": _("wish"),
+    "until": _("until"),
+    "details": _("details"),
+    # What is agreed in a restructuring.
+    "annual_rate": _("annual rate"),
+    "instalments": _("instalments"),
+    "first_due_on": _("first due date"),
+    "skip": _("instalments skipped first"),
+    "skipped_interest": _("interest of the holiday"),
+    "accrued": _("interest of the running period"),
+    "of": _("payment"),
+    "principal": _("principal"),
+    "interest": _("interest"),
+    "fee": _("fee"),
+    "penalty": _("penalty"),
 }
 # Codes that events carry, in words.
 _CODES = {
@@ -185,8 +215,19 @@ _CODES = {
         Transaction.Type,
         UnappliedMoney.Reason,
         Debit.Reason,
+        ReliefRequest.Reason,
+        ReliefRequest.Wish,
     )
     for code, words in choices.choices
+} | {
+    "KEEP": _("leave overdue"),
+    "MOVE": _("spread over the later instalments"),
+    "CARRY": _("carry forward"),
+    "CAPITALISE": _("add to the principal"),
+    "WAIVE": _("waive"),
+    "PAY": _("paid during the holiday"),
+    "SHORTEN": _("Same instalment, shorter term"),
+    "LOWER": _("Same term, smaller instalments"),
 }
 _CODES |= {one.name: one.label for one in AssetClass} | {"CONTAGION": _("the customer's other loans")}
 # Names under which events keep amounts, as text; what merely changed has none.
@@ -260,11 +301,18 @@ def text_of(name: str, value: Any) -> str:
     """The figure itself: amounts as amounts, codes as words."""
     if name == "reasons":
         return "; ".join(words.reason(code) for code in value)
-    if value in (None, ""):
+    if value in (None, "", {}):
         return "–"
+    if isinstance(value, dict):
+        return details_in_words(value)
     if name in _AMOUNTS and _is_number(value):
         return money(value)
     return str(_CODES.get(value, value)) if isinstance(value, str) else str(value)
+
+
+def details_in_words(details: dict[str, Any]) -> str:
+    """What a restructuring agreed, on one line."""
+    return "; ".join(f"{name_of(name)}: {text_of(name, value)}" for name, value in details.items())
 
 
 def _is_number(value: Any) -> bool:

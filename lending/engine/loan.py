@@ -100,6 +100,7 @@ class Loan:
             received=from_minor(self.received, places),
             refunded=from_minor(self.refunded, places),
             recovered=from_minor(self.recovered, places),
+            matures_on=max((row.due_on for row in self.rows if row.kind != EXTRA), default=None),
         )
 
     def _status(self) -> str:

@@ -129,7 +129,8 @@ class Position:
     """The loan as the ledger sees it on a day; the ledger books the difference of two positions.
 
     ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and
-    written off, below zero when paid before they were billed; ``credit`` is what the lender owes back;
+    written off, below zero when paid before they were billed (a penalty counts at once, interest and fees when
+    they fall due); ``credit`` is what the lender owes back;
     ``*_earned`` is billed so far less waived; ``disbursed``, ``received`` (all money in), ``refunded`` (money
     paid back out), ``written_off`` and ``recovered`` are totals since the beginning. Always holds:
     principal + interest + fee + penalty - credit
@@ -176,6 +177,7 @@ class LoanState:
     received: Decimal = ZERO
     refunded: Decimal = ZERO
     recovered: Decimal = ZERO
+    matures_on: date | None = None  # the last due date, leaving out charges that came after it
 
     @property
     def outstanding(self) -> Decimal:
@@ -219,9 +221,10 @@ class LoanState:
         for row in self.rows:
             for name in _ALWAYS:
                 total[name] += getattr(row, name)
+            total["penalty"] += row.penalty
             if row.due_on <= day:
-                for name in _BILLED:
-                    total[name] += getattr(row, name)
+                total["interest"] += row.interest
+                total["fee"] += row.fee
         earned = {name: total[name] - total[f"{name}_waived"] for name in _BILLED}
         return Position(
             principal=total["principal_outstanding"],

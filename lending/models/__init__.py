@@ -22,6 +22,7 @@ from lending.models.loan import Instalment, Loan, Payment, Statement, Transactio
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
 from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
+from lending.models.relief import ReliefRequest
 from lending.models.user import User
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "PaymentRow",
     "Product",
     "Purchase",
+    "ReliefRequest",
     "RollMonth",
     "RuleParameter",
     "Statement",

@@ -49,6 +49,13 @@ class Application(FSMModelMixin, models.Model):
     # The decision: reasons are codes, put into words in the reader's language.
     reasons = ArrayField(models.CharField(max_length=60), verbose_name=_("reasons"), default=list, blank=True)
     approved_amount = fields.money(_("approved amount"), null=True, blank=True, default=None)
+    first_tranche = fields.money(
+        _("first tranche"),
+        null=True,
+        blank=True,
+        default=None,
+        help_text=_("what is paid out at once of a loan that goes out in parts"),
+    )
     grade = models.CharField(_("grade"), max_length=2, blank=True)
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     decided_by = models.ForeignKey(
@@ -65,6 +72,9 @@ class Application(FSMModelMixin, models.Model):
         constraints = [
             fields.known_states("application", ApplicationState),
             models.CheckConstraint(condition=Q(amount__gt=0), name="application_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(first_tranche=None) | Q(first_tranche__gt=0), name="application_tranche_positive"
+            ),
             models.UniqueConstraint(
                 fields=["customer"],
                 condition=Q(state__in=["DRAFT", "SUBMITTED", "REFERRED", "APPROVED", "OFFERED", "ACCEPTED"]),

@@ -81,6 +81,10 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
             ("post_transaction", _("Can post transactions")),
             ("write_off_loan", _("Can write off loans")),
             ("classify_loan", _("Can classify loans")),
+            ("disburse_loan", _("Can pay out tranches of a loan")),
+            ("refund_loan", _("Can refund and credit loans")),
+            ("restructure_loan", _("Can ask to restructure loans")),
+            ("accelerate_loan", _("Can call in loans")),
         ]
         constraints = [
             fields.known_states("loan", LoanState),
@@ -112,13 +116,19 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
     def activate(self) -> None:
         """The money or the goods have gone out."""
 
-    @transition(field="state", source=State.APPROVED, target=State.CANCELLED)
+    @transition(
+        field="state", source=[State.APPROVED, State.ACTIVE, State.ACCELERATED], target=State.CANCELLED
+    )
     def cancel(self) -> None:
-        """It never went out."""
+        """It never went out, or that it did was taken back."""
 
     @transition(field="state", source=State.ACTIVE, target=State.ACCELERATED)
     def accelerate(self) -> None:
         """Everything is due at once, by contract or judgment."""
+
+    @transition(field="state", source=State.ACCELERATED, target=State.ACTIVE)
+    def slow_down(self) -> None:
+        """It has a schedule again: the acceleration was taken back, or the loan restructured."""
 
     @transition(field="state", source=[State.ACTIVE, State.ACCELERATED], target=State.SETTLED)
     def settle(self, *, on: date) -> None:
@@ -133,6 +143,10 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
     @transition(field="state", source=[State.ACTIVE, State.ACCELERATED], target=State.WRITTEN_OFF)
     def write_off(self) -> None:
         """Given up in the books; what comes in later is a recovery."""
+
+    @transition(field="state", source=State.WRITTEN_OFF, target=State.ACTIVE)
+    def restore(self) -> None:
+        """The write-off was taken back."""
 
 
 class Instalment(models.Model):
@@ -234,6 +248,10 @@ class Instalment(models.Model):
         return f"{self.number} · {self.due_on}"
 
     @property
+    def charges(self) -> Decimal:
+        return self.fee + self.penalty
+
+    @property
     def paid(self) -> Decimal:
         return self.principal_paid + self.interest_paid + self.fee_paid + self.penalty_paid
 
@@ -254,6 +272,14 @@ class Transaction(models.Model):
         WRITE_OFF = "WRITE_OFF", _("Write-off")
         RECOVERY = "RECOVERY", _("Recovery")
         REVERSAL = "REVERSAL", _("Reversal")
+        PREPAYMENT = "PREPAYMENT", _("Part prepayment")
+        CHARGEBACK = "CHARGEBACK", _("Chargeback")
+        ACCELERATION = "ACCELERATION", _("Everything called in")
+        RESCHEDULE = "RESCHEDULE", _("New schedule")
+        HARDSHIP = "HARDSHIP", _("Hardship plan")
+        HOLIDAY = "HOLIDAY", _("Payment holiday")
+        REAMORTISE = "REAMORTISE", _("Arrears spread over the rest")
+        REAGE = "REAGE", _("Arrears on new dates")
 
     loan = models.ForeignKey(Loan, models.PROTECT, related_name="transactions", verbose_name=_("loan"))
     type = models.CharField(_("type"), max_length=16, choices=Type)
@@ -288,6 +314,10 @@ class Transaction(models.Model):
     penalty = fields.money(_("penalty"))
     credit = fields.money(_("to credit balance"))
     note = models.CharField(_("note"), max_length=300, blank=True)
+    # What was agreed in a restructuring, or which payment a chargeback takes back.
+    details = models.JSONField(_("details"), default=dict, blank=True)
+
+    RESTRUCTURINGS = (Type.RESCHEDULE, Type.HARDSHIP, Type.HOLIDAY, Type.REAMORTISE, Type.REAGE)
 
     class Meta:
         verbose_name = _("transaction")

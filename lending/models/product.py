@@ -258,6 +258,11 @@ class Product(FSMModelMixin, models.Model):
     )
     authorisation_days = models.PositiveSmallIntegerField(_("days an authorisation holds"), default=7)
     offer_days = models.PositiveSmallIntegerField(_("days an offer stands"), default=14)
+    # How often a loan may be restructured, and how long it is watched after it. No term of the contract: it may
+    # change while the product is on sale.
+    max_restructurings = models.PositiveSmallIntegerField(_("most restructurings"), default=2)
+    restructuring_months = models.PositiveSmallIntegerField(_("... within months"), default=24)
+    watch_months = models.PositiveSmallIntegerField(_("months a restructured loan is watched"), default=12)
 
     class Meta:
         verbose_name = _("product")

@@ -19,6 +19,7 @@ COMPARED = (
     *("name", "name_zh"),
     *TERMS,
     *("overdue_grace_days", "class_scale", "authorisation_days", "offer_days"),
+    *("max_restructurings", "restructuring_months", "watch_months"),
 )
 
 

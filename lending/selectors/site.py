@@ -24,6 +24,7 @@ from lending.models import (
     Notice,
     Offer,
     Product,
+    ReliefRequest,
     Statement,
 )
 from lending.papers import sheet as sheet_in_words
@@ -167,7 +168,11 @@ def loans(customer: Customer) -> QuerySet[Loan]:
 def loan_rows(loan: Loan) -> dict[str, Any]:
     """The schedule of a loan with its totals, and what has been booked on it, newest first."""
     booked = loan.transactions.order_by("-pk")
-    return _with_totals(loan.instalments.order_by("number")) | {"transactions": booked}
+    waiting = loan.relief_requests.filter(state=ReliefRequest.State.OPEN).exists()
+    owed = loan.instalments.exclude(total=0).order_by(
+        "due_on", "number"
+    )  # what moved elsewhere left nothing here
+    return _with_totals(owed) | {"transactions": booked, "waiting": waiting}
 
 
 def _with_totals(found: QuerySet[Instalment]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def book(
     loans: Sequence[Loan],
     *,
     keys: Sequence[str],
+    amounts: Sequence[Decimal] | None = None,
     by: User | None,
     at: datetime,
     on: date,
@@ -48,7 +49,8 @@ def book(
 ) -> list[Loan]:
     """Save the loans and pay them out: the disbursement makes the instalments and moves the books and the lines.
 
-    `kind` says who gets the money. Returns the loans as posted.
+    `kind` says who gets the money; `amounts` how much now, where a loan goes out in tranches. Returns the loans as
+    posted.
     """
     bulk.create_many(loans)
     posting.post_many(
@@ -57,11 +59,13 @@ def book(
                 loan_id=loan.pk,
                 type=posting.Type.DISBURSEMENT,
                 kind=kind,
-                amount=loan.principal_amount,
+                amount=amount,
                 key=key,
                 value_on=loan.disbursed_on,
             )
-            for loan, key in zip(loans, keys, strict=True)
+            for loan, key, amount in zip(
+                loans, keys, amounts or [loan.principal_amount for loan in loans], strict=True
+            )
         ],
         by=by,
         at=at,

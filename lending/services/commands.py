@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, User
-from lending.services import applications, downgrades, lines, loans, products
+from lending.services import adjust, applications, downgrades, lines, loans, products, restructure
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
 
@@ -85,3 +85,17 @@ def reverse(*, transaction_id: int, key: str, note: str, by: User, at: datetime,
 @command(products.GO_LIVE, _("Put a product on sale"), permission="lending.change_product")
 def go_live(*, product_id: int, by: User, at: datetime, on: date) -> Any:
     return products.go_live(product_id=product_id, by=by, at=at, on=on)
+
+
+@command("loan.restructure", _("Restructure a loan"))
+def restructure_loan(
+    *, loan_id: int, kind: str, details: dict[str, Any], key: str, note: str, by: User, at: datetime, on: date
+) -> Any:
+    return restructure.restructure(
+        loan_id=loan_id, kind=kind, details=details, key=key, note=note, by=by, at=at, on=on
+    )
+
+
+@command("loan.accelerate", _("Call in a loan"))
+def accelerate(*, loan_id: int, key: str, note: str, by: User, at: datetime, on: date) -> Any:
+    return adjust.accelerate(loan_id=loan_id, key=key, note=note, by=by, at=at, on=on)

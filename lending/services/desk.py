@@ -20,7 +20,7 @@ from lending.models import (
     User,
 )
 from lending.selectors import rules
-from lending.services import applications, approvals, checks, lines, products
+from lending.services import adjust, applications, approvals, checks, lines, loans, products, restructure
 
 
 def approve_application(
@@ -193,6 +193,64 @@ def ask_waiver(
     )
 
 
+def waive(
+    *, loan_id: int, kind: str, amount: Decimal, key: str, reason: str, by: User, at: datetime, on: date
+) -> Transaction | ApprovalRequest:
+    """Waive it, or ask a second person to when it is above WAIVE_ALONE_UP_TO."""
+    checks.amount(amount)
+    product = Loan.objects.select_related("product").get(pk=loan_id).product
+    if amount > rules.duty("WAIVE_ALONE_UP_TO", on, lender_type=product.lender_type):
+        return ask_waiver(
+            loan_id=loan_id, kind=kind, amount=amount, key=key, reason=reason, by=by, at=at, on=on
+        )
+    return loans.waive(loan_id=loan_id, kind=kind, amount=amount, key=key, note=reason, by=by, at=at, on=on)
+
+
+def ask_restructuring(
+    *,
+    loan_id: int,
+    kind: str,
+    details: dict[str, Any],
+    key: str,
+    reason: str,
+    by: User,
+    at: datetime,
+    on: date,
+) -> ApprovalRequest:
+    """Ask for another schedule of a loan."""
+    loan = Loan.objects.select_related("product").get(pk=loan_id)
+    restructure.check(loan, kind, on)
+    return _ask(
+        "loan.restructure",
+        {"loan_id": loan_id},
+        {"kind": kind, "details": details, "key": key, "note": reason},
+        reason=reason,
+        customer_id=loan.customer_id,
+        amount=loan.principal,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+def ask_acceleration(
+    *, loan_id: int, key: str, reason: str, by: User, at: datetime, on: date
+) -> ApprovalRequest:
+    """Ask to call a loan in."""
+    loan = Loan.objects.get(pk=loan_id)
+    return _ask(
+        "loan.accelerate",
+        {"loan_id": loan_id},
+        {"key": key, "note": reason},
+        reason=reason,
+        customer_id=loan.customer_id,
+        amount=loan.principal,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
 def ask_write_off(
     *, loan_id: int, key: str, reason: str, by: User, at: datetime, on: date
 ) -> ApprovalRequest:
@@ -216,6 +274,7 @@ def ask_reversal(
 ) -> ApprovalRequest:
     """Ask to take a transaction back."""
     row = Transaction.objects.select_related("loan").get(pk=transaction_id)
+    adjust.check_reversible(row)
     return _ask(
         "loan.reverse",
         {"transaction_id": transaction_id},

@@ -12,7 +12,7 @@ from lending import engine
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Customer, Instalment, Loan, Transaction, User
-from lending.services import checks, notices, suspense
+from lending.services import adjust, checks, notices, restructure, suspense
 from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, post_many
 
 
@@ -231,13 +231,13 @@ def reverse(
 ) -> Transaction:
     """Take a transaction back: the loan is folded as if it had never been; the books take the difference today."""
     original = Transaction.objects.select_related("loan").get(pk=transaction_id)
-    if original.type in (Type.REVERSAL, Type.DISBURSEMENT):
-        raise Refused("not_reversible", _("This transaction cannot be reversed."))
     if original.kind == FROM_SUSPENSE:
         suspense.lock(original)
     known = Transaction.objects.filter(reverses=original).first()
     if known and known.key != key:
         raise Refused("reversed", _("This transaction has been reversed already."))
+    if not known:
+        adjust.check_reversible(original)
     if not note.strip():
         raise Refused("note", _("Say why."), field="note")
     posting = Posting(
@@ -252,6 +252,8 @@ def reverse(
     posted = post_many([posting], by=by, at=at, on=on)[0]
     if original.kind == FROM_SUSPENSE and not known:
         suspense.restore(original, by=by, at=at, on=on)
+    if restructure.is_restructuring(original):
+        restructure.unwatch(original.loan)
     return posted
 
 

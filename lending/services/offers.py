@@ -226,6 +226,7 @@ def _pay_out(application: Application, offer: Offer, *, by: User | None, at: dat
     booking.book(
         [loan],
         keys=[f"disburse:{application.pk}"],
+        amounts=[min(application.first_tranche or offer.amount, offer.amount)],
         kind=posting.TO_CUSTOMER,
         by=by,
         at=at,

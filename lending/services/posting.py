@@ -6,7 +6,7 @@ the difference between the old and the new position as one balanced entry dated 
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -34,11 +34,17 @@ CONTRA = {
     Type.GOODWILL: ledger.GOODWILL,
     Type.WRITE_OFF: ledger.CREDIT_LOSSES,
     Type.RECOVERY: ledger.BANK,
+    Type.PREPAYMENT: ledger.BANK,
+    Type.CHARGEBACK: ledger.BANK,
 }
 # `kind` says so when a settlement is a whole refund, or a disbursement goes to the customer and not to a shop.
 BY_MERCHANT, TO_CUSTOMER = "MERCHANT", "CUSTOMER"
 # ... or that a payment comes out of money that lay in suspense.
 FROM_SUSPENSE = "SUSPENSE"
+
+# The kinds that the engine knows, and the types whose details it reads.
+WITH_KIND = (Type.CHARGE, Type.WAIVER, Type.PREPAYMENT)
+RESTRUCTURINGS = (*Transaction.RESTRUCTURINGS, Type.ACCELERATION)
 
 # The parts of a loan's position and the account of each; what is earned or owed back stands on the credit side.
 ACCOUNTS = {
@@ -61,6 +67,7 @@ LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
 INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number")
 HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
+WRITTEN = (*Instalment.AMOUNTS, "statement")
 IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
 
 
@@ -79,10 +86,11 @@ class Posting:
     note: str = ""
     payment_key: str = ""
     currency: str = ""  # the loan's own unless named
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def same_as(self, posted: Transaction) -> bool:
         mine = (self.loan_id, self.type, self.amount, self.value_on, self.kind, self.reverses_id)
-        return mine == (
+        return self.details == posted.details and mine == (
             posted.loan_id,
             posted.type,
             posted.amount,
@@ -178,6 +186,7 @@ def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: dat
         reverses_id=posting.reverses_id,
         note=posting.note,
         payment_key=posting.payment_key,
+        details=dict(posting.details),
     )
 
 
@@ -190,8 +199,9 @@ def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
             row.type,
             row.value_on,
             row.amount,
-            row.kind if row.type in (Type.CHARGE, Type.WAIVER) else None,
-            keys[row.reverses_id] if row.reverses_id else None,
+            row.kind if row.type in WITH_KIND else None,
+            keys.get(row.reverses_id or row.details.get("of")),
+            row.details if row.type in RESTRUCTURINGS else None,
         )
         for row in history
     ]
@@ -233,7 +243,9 @@ def _check(loan: Loan, posted: Transaction, on: date) -> None:
         raise Refused("future", _("The date lies in the future."), field="value_on")
     closed = loan.state in (Loan.State.SETTLED, Loan.State.CANCELLED, Loan.State.WRITTEN_OFF)
     allowed = {
-        Loan.State.SETTLED: (Type.REVERSAL, Type.CREDIT_REFUND, Type.CHARGE, Type.MERCHANT_REFUND),
+        Loan.State.SETTLED: (
+            *(Type.REVERSAL, Type.CREDIT_REFUND, Type.CHARGE, Type.MERCHANT_REFUND, Type.CHARGEBACK),
+        ),
         Loan.State.WRITTEN_OFF: (Type.REVERSAL, Type.RECOVERY),
     }
     if closed and posted.type not in allowed.get(loan.state, ()):
@@ -255,14 +267,21 @@ def _difference(loan: Loan, position: engine.Position) -> list[tuple[str, Decima
 def _contra(
     account: _Account, posted: Transaction, lines: list[tuple[str, Decimal]]
 ) -> list[tuple[str, Decimal]]:
-    """The other side: where the money went. An upfront fee is kept back when the loan is paid out."""
+    """The other side: where the money went. An upfront fee is kept back when the first of a loan is paid out."""
     rest = -sum((amount for _, amount in lines), ZERO)
-    if posted.type == Type.RECOVERY:
-        return [(_contra_account(posted), posted.amount), (ledger.RECOVERIES, -posted.amount)]
-    if posted.type == Type.DISBURSEMENT and account.terms.upfront_fee:
-        fee = account.terms.upfront_fee
+    original = posted.reverses or posted
+    sign = -1 if posted.reverses_id else 1
+    if original.type == Type.RECOVERY:
+        amount = sign * posted.amount
+        return [(_contra_account(posted), amount), (ledger.RECOVERIES, -amount)]
+    if original.type == Type.DISBURSEMENT and account.terms.upfront_fee and _is_first(account, original):
+        fee = sign * account.terms.upfront_fee
         return [(_contra_account(posted), rest + fee), (ledger.FEE_INCOME, -fee)]
     return [(_contra_account(posted), rest)] if rest else []
+
+
+def _is_first(account: _Account, paid_out: Transaction) -> bool:
+    return account.history[0].pk == paid_out.pk
 
 
 def _contra_account(posted: Transaction) -> str:
@@ -282,14 +301,18 @@ def _materialise(account: _Account, state: engine.LoanState, position: engine.Po
         setattr(loan, part, getattr(position, part))
     loan.oldest_due_on = min((row.due_on for row in state.rows if row.outstanding > 0), default=None)
     _move_state(loan, state, on)
+    if loan.state in Loan.OWING:
+        loan.matures_on = state.matures_on or loan.matures_on
+    bills = {row.due_on: row.statement_id for row in account.instalments.values() if row.statement_id}
     for row in state.rows:
-        _materialise_row(account, row)
+        _materialise_row(account, row, bills.get(row.due_on))
     account.surplus = {number for number in account.instalments if number > len(state.rows)}
 
 
-def _materialise_row(account: _Account, row: engine.InstalmentState) -> None:
+def _materialise_row(account: _Account, row: engine.InstalmentState, bill_id: int | None) -> None:
+    """A bill stays with the due date that it was made for, whatever number the instalment has by now."""
     values = {name: getattr(row, name, None) for name in Instalment.AMOUNTS}
-    values["penalty_base"] = row.principal_days
+    values["penalty_base"], values["statement_id"] = row.principal_days, bill_id
     known = account.instalments.get(row.number)
     if known is None:
         known = Instalment(loan_id=account.loan.pk, number=row.number)
@@ -302,15 +325,24 @@ def _materialise_row(account: _Account, row: engine.InstalmentState) -> None:
 
 
 def _move_state(loan: Loan, state: engine.LoanState, on: date) -> None:
-    done = state.status in ("SETTLED", "OVERPAID")
     if loan.state == Loan.State.APPROVED:
         loan.activate()
-    if state.status == "WRITTEN_OFF" and loan.state in Loan.OWING:
-        loan.write_off()
-    elif done and loan.state in Loan.OWING:
-        loan.settle(on=on)
-    elif state.status == "ACTIVE" and loan.state == Loan.State.SETTLED:
+    if loan.state == Loan.State.WRITTEN_OFF and state.status != "WRITTEN_OFF":
+        loan.restore()
+    if loan.state == Loan.State.SETTLED and state.status in ("ACTIVE", "ACCELERATED"):
         loan.reopen()
+    if loan.state not in Loan.OWING:
+        return
+    if state.status == "APPROVED":
+        loan.cancel()
+    elif state.status == "WRITTEN_OFF":
+        loan.write_off()
+    elif state.status in ("SETTLED", "OVERPAID"):
+        loan.settle(on=on)
+    elif state.status == "ACCELERATED" and loan.state == Loan.State.ACTIVE:
+        loan.accelerate()
+    elif state.status == "ACTIVE" and loan.state == Loan.State.ACCELERATED:
+        loan.slow_down()
 
 
 def _write(
@@ -328,8 +360,8 @@ def _write(
         bulk.insert_many(posted)
         ledger.post(bookings)
         bulk.insert_many(new)
-        bulk.update_many([row for a in accounts for row in a.changed.values() if row.pk], Instalment.AMOUNTS)
-        bulk.update_many(loans, [*ACCOUNTS, "oldest_due_on", "state", "settled_on"])
+        bulk.update_many([row for a in accounts for row in a.changed.values() if row.pk], WRITTEN)
+        bulk.update_many(loans, [*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on"])
         bulk.update_many(_moved_lines(read), ["used"])
         events.record_many([_event(row, read.accounts[row.loan_id].loan, by, at) for row in posted])
 
