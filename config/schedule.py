@@ -21,8 +21,11 @@ CLOSE_STEPS: list[str] = [
     "lending.services.history.prepare",
     "lending.services.history.snapshot",
     "lending.services.history.summarise",
+    # The books of the day are complete: what was earned stands in them.
+    "lending.services.interest.accrue_interest",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
+    "lending.services.interest.follow_billing",
     "dunning.services.close.follow_arrears",
     "dunning.services.close.judge_promises",
     "dunning.services.close.plan_contacts",

@@ -109,6 +109,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
                 url="admin:lending_account_trial_balance",
                 permission="lending.view_account",
             ),
+            Item(_("Accounts of roles"), "conversion_path", "lending.accountmapping"),
             Item(_("Journal"), "menu_book", "lending.journalentry"),
             Item(_("Daily close"), "event_available", "lending.businessdate"),
             Item(_("Loans set aside"), "playlist_remove", "lending.closeexception"),

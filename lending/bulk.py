@@ -106,7 +106,23 @@ class Ids:
         return self.rows(self.start(count))
 
 
-def read(*asked: tuple[Select[Any] | Ids, Sequence[Any]]) -> list[list[Any]]:
+class Tuples:
+    """Plain rows of a statement that is fixed."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+
+    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
+        return _execute(self._sql, parameters)
+
+    def rows(self, cursor: psycopg.Cursor[Any]) -> list[tuple[Any, ...]]:
+        return cursor.fetchall()
+
+    def __call__(self, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.rows(self.start(*parameters))
+
+
+def read(*asked: tuple[Select[Any] | Ids | Tuples, Sequence[Any]]) -> list[list[Any]]:
     """What several of these bring, in one round trip; each sees what was committed when its turn came."""
     with together():
         cursors = [what.start(*parameters) for what, parameters in asked]

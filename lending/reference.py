@@ -3,14 +3,14 @@
 Installed after every migrate and safe to run again: rows that exist are left as staff have edited them.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 
 from lending import notice_templates
-from lending.models import Account, Industry, Product, RuleParameter
+from lending.models import Account, AccountMapping, Industry, Product, Role, RuleParameter
 
 ASSET, LIABILITY, EQUITY, INCOME, EXPENSE = Account.Kind.values
 
@@ -19,7 +19,12 @@ ACCOUNTS = [
     ("1132", ASSET, "Interest receivable", "应收利息"),
     ("1133", ASSET, "Fees receivable", "应收手续费"),
     ("1134", ASSET, "Penalties receivable", "应收罚息"),
+    ("1136", ASSET, "Interest accrued, not yet billed", "应计利息"),
+    ("1137", ASSET, "Interest in suspense", "停息利息(应收利息备抵)"),
+    ("1138", ASSET, "Fees in suspense", "停息手续费(应收手续费备抵)"),
+    ("1139", ASSET, "Penalties in suspense", "停息罚息(应收罚息备抵)"),
     ("1303", ASSET, "Loans, principal", "贷款本金"),
+    ("1304", ASSET, "Provision for credit losses", "贷款损失准备"),
     ("2202", LIABILITY, "Payable to merchants", "应付商户款"),
     ("2241", LIABILITY, "Customers' credit balances", "客户溢缴款"),
     ("2245", LIABILITY, "Money not yet applied", "待核销收款"),
@@ -31,6 +36,33 @@ ACCOUNTS = [
     ("6701", EXPENSE, "Credit losses", "信用减值损失"),
     ("6711", EXPENSE, "Goodwill credits", "客户补偿支出"),
 ]
+
+# The account that plays each role until an accountant says otherwise.
+CHART: dict[str, str] = {
+    Role.BANK: "1002",
+    Role.INTEREST_RECEIVABLE: "1132",
+    Role.FEE_RECEIVABLE: "1133",
+    Role.PENALTY_RECEIVABLE: "1134",
+    Role.ACCRUED_INTEREST: "1136",
+    Role.SUSPENDED_INTEREST: "1137",
+    Role.SUSPENDED_FEES: "1138",
+    Role.SUSPENDED_PENALTIES: "1139",
+    Role.PRINCIPAL: "1303",
+    Role.PROVISION: "1304",
+    Role.MERCHANTS: "2202",
+    Role.CREDIT_BALANCES: "2241",
+    Role.UNAPPLIED: "2245",
+    Role.CAPITAL: "4001",
+    Role.INTEREST_INCOME: "6011",
+    Role.FEE_INCOME: "6021",
+    Role.PENALTY_INCOME: "6031",
+    Role.RECOVERIES: "6302",
+    Role.CREDIT_LOSSES: "6701",
+    Role.IMPAIRMENT: "6701",
+    Role.GOODWILL: "6711",
+}
+# The chart holds for whatever was ever booked.
+ALWAYS = datetime(2000, 1, 1, tzinfo=UTC)
 
 # GB/T 4754-2017, the twenty sections.
 INDUSTRIES = [
@@ -158,6 +190,10 @@ def install() -> None:
     """Put the reference data in place; what is there stays as it is."""
     Account.objects.bulk_create(
         [Account(code=c, kind=k, name=n, name_zh=z) for c, k, n, z in ACCOUNTS], ignore_conflicts=True
+    )
+    AccountMapping.objects.bulk_create(
+        [AccountMapping(role=role, account_id=code, since=ALWAYS) for role, code in CHART.items()],
+        ignore_conflicts=True,
     )
     Industry.objects.bulk_create(
         [Industry(code=c, name=n, name_zh=z) for c, n, z in INDUSTRIES], ignore_conflicts=True

@@ -42,7 +42,8 @@ _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
 _APPLICATIONS = ("view_application", "view_document", "view_offer")
 _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
-    *("change_businessdate", "view_businessday", "view_closeexception", "change_closeexception"),
+    *("view_accountmapping", "view_interestsuspension", "view_accountingperiod", "view_controlbalance"),
+    *("view_accountday", "change_businessdate", "view_businessday", "view_closeexception", "change_closeexception"),
 )
 _MONEY_IN = (
     *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),
@@ -94,6 +95,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_MONEY_IN,
         *("post_transaction", "write_off_loan", "change_loan", "check_approval", "disburse_loan"),
         "refund_loan",
+        *("add_account", "change_account", "delete_account", "change_accountingperiod"),
     ),
     READER: ("axes.view_*", "auth.view_group"),
 }

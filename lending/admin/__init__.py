@@ -5,6 +5,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     approvals,
     bank,
     billing,
+    chart,
     close,
     collateral,
     customers,

@@ -5,106 +5,20 @@ from datetime import date
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import path
-from django.utils.dateparse import parse_date
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import RangeDateFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
-from lending import clock
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.parts import Section, money, record_link
 from lending.fields import ZERO
-from lending.models import Account, JournalEntry, JournalLine
-from lending.selectors import ledger
+from lending.models import JournalEntry, JournalLine
 
 STATEMENT_LINES = 200
-
-
-@admin.register(Account)
-class AccountAdmin(ExportAdmin, ReadOnlyAdmin):
-    list_display = ["code", "local_name", "kind", "debit", "credit", "balance"]
-    list_filter = [("kind", ChoicesDropdownFilter)]
-    search_fields = ["code", "name", "name_zh"]
-    resource_classes = [columns(Account, "code", "name", "name_zh", "kind")]
-    fields = ["code", "name", "name_zh", "kind", "balance"]
-    readonly_fields = ["balance"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return ledger.trial_balance()
-
-    @display(description=_("name"))
-    def local_name(self, account: Account) -> str:
-        return account.local_name
-
-    @display(description=_("debit"))
-    def debit(self, account: Any) -> str:
-        return money(account.debit)
-
-    @display(description=_("credit"))
-    def credit(self, account: Any) -> str:
-        return money(account.credit)
-
-    @display(description=_("balance"))
-    def balance(self, account: Any) -> str:
-        return money(account.balance)
-
-    def sections(self, request: HttpRequest, record: Account) -> Iterable[Section]:
-        yield Section(
-            _("Account statement"),
-            [_("Booked on"), _("Entry"), _("Loan"), _("Debit"), _("Credit"), _("Balance")],
-            [
-                (
-                    row.entry.booked_on,
-                    record_link(row.entry),
-                    record_link(row.loan),
-                    money(row.amount) if row.amount > 0 else "",
-                    money(-row.amount) if row.amount < 0 else "",
-                    money(balance),
-                )
-                for row, balance in ledger.account_statement(record.pk, STATEMENT_LINES)
-            ],
-            permission="lending.view_journalline",
-            note=_("The latest %(count)s lines, newest first.") % {"count": STATEMENT_LINES},
-        )
-
-    def get_urls(self) -> list[Any]:
-        page = self.admin_site.admin_view(self.trial_balance)
-        return [path("trial-balance/", page, name="lending_account_trial_balance"), *super().get_urls()]
-
-    def trial_balance(self, request: HttpRequest) -> HttpResponse:
-        """Every account as of a day, with the control accounts against the loans they stand for."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        on = parse_on(request.GET.get("on", "")) or clock.today()
-        rows = list(ledger.trial_balance(on))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Trial balance"),
-            "on": on,
-            "rows": [
-                (record_link(row), row.get_kind_display(), row.debit, row.credit, row.balance) for row in rows
-            ],
-            "debit": sum((row.debit for row in rows), ZERO),
-            "credit": sum((row.credit for row in rows), ZERO),
-            "balance": sum((row.balance for row in rows), ZERO),
-            "ties": ledger.tie_out(),
-        }
-        return TemplateResponse(request, "admin/trial_balance.html", context)
-
-
-def parse_on(text: str) -> date | None:
-    """The day of a query, None for anything that is no day."""
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 @admin.register(JournalEntry)

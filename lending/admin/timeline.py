@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import words
 from lending.admin.parts import Timeline, money, page_of
 from lending.models import (
+    Account,
     AssetClass,
     Collateral,
     Consent,
@@ -23,6 +24,7 @@ from lending.models import (
     Event,
     LineHold,
     ReliefRequest,
+    Role,
     Transaction,
     UnappliedMoney,
 )
@@ -142,10 +144,23 @@ WORDS = {
     "product.edited": _("Draft of a product changed"),
     "product.live": _("Product put on sale"),
     "product.retired": _("Product taken off sale"),
+    "account.opened": _("Account opened"),
+    "account.renamed": _("Account renamed"),
+    "account.dropped": _("Account taken out of the chart"),
+    "account.assigned": _("Account of a role changed"),
+    "account.withdrawn": _("Product goes with the house's account"),
+    "loan.interest_suspended": _("Interest suspended"),
+    "loan.interest_resumed": _("Interest counts again"),
     "template.revised": _("Message template revised"),
 }
 
 _NAMES = {
+    "account": _("account"),
+    "account_kind": _("kind"),
+    "code": _("code"),
+    "name": _("name"),
+    "name_zh": _("Chinese name"),
+    "role": _("role"),
     "amount": _("amount"),
     "cause": _("cause"),
     "command": _("command"),
@@ -205,6 +220,8 @@ _NAMES = {
 _CODES = {
     code: words
     for choices in (
+        Account.Kind,
+        Role,
         Customer.Kind,
         Customer.State,
         Consent.Purpose,

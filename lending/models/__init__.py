@@ -2,6 +2,8 @@ from lending.models.application import Application, Document, Offer
 from lending.models.bank import BankLine, BankStatement
 from lending.models.calendar import BusinessDate, BusinessDay
 from lending.models.classes import AssetClass
+from lending.models.books import AccountDay, AccountingPeriod, ControlBalance, InterestSuspension
+from lending.models.chart import Account, AccountMapping, Role
 from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument
@@ -16,7 +18,7 @@ from lending.models.house import (
     NoticeTemplate,
     RuleParameter,
 )
-from lending.models.ledger import Account, JournalEntry, JournalLine
+from lending.models.ledger import JournalEntry, JournalLine
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
@@ -27,6 +29,9 @@ from lending.models.user import User
 
 __all__ = [
     "Account",
+    "AccountDay",
+    "AccountMapping",
+    "AccountingPeriod",
     "ApiRequest",
     "Application",
     "ApprovalRequest",
@@ -41,6 +46,7 @@ __all__ = [
     "ConcentrationMonth",
     "Consent",
     "ContractDocument",
+    "ControlBalance",
     "CreditLine",
     "Customer",
     "DayClose",
@@ -51,6 +57,7 @@ __all__ = [
     "Event",
     "Industry",
     "Instalment",
+    "InterestSuspension",
     "JournalEntry",
     "JournalLine",
     "LimitChange",
@@ -69,6 +76,7 @@ __all__ = [
     "Purchase",
     "ReliefRequest",
     "RollMonth",
+    "Role",
     "RuleParameter",
     "Statement",
     "TemporaryLimit",

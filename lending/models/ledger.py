@@ -1,41 +1,13 @@
 import pgtrigger
 from django.db import models
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from lending import fields
+from lending.models.chart import Account
 from lending.models.loan import Loan, Transaction
 from lending.models.product import Product
 
 APPEND_ONLY = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
-
-
-class Account(models.Model):
-    """A place in the chart of accounts."""
-
-    class Kind(models.TextChoices):
-        ASSET = "ASSET", _("Asset")
-        LIABILITY = "LIABILITY", _("Liability")
-        EQUITY = "EQUITY", _("Equity")
-        INCOME = "INCOME", _("Income")
-        EXPENSE = "EXPENSE", _("Expense")
-
-    code = models.CharField(_("code"), max_length=20, primary_key=True)
-    name = models.CharField(_("name"), max_length=120)
-    name_zh = models.CharField(_("Chinese name"), max_length=120)
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-
-    class Meta:
-        verbose_name = _("account")
-        verbose_name_plural = _("accounts")
-        ordering = ["code"]
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.local_name}"
-
-    @property
-    def local_name(self) -> str:
-        return self.name_zh if (get_language() or "").startswith("zh") else self.name
 
 
 class JournalEntry(models.Model):
@@ -61,7 +33,27 @@ class JournalEntry(models.Model):
         verbose_name = _("journal entry")
         verbose_name_plural = _("journal entries")
         ordering = ["-id"]
-        triggers = [APPEND_ONLY]
+        triggers = [
+            APPEND_ONLY,
+            pgtrigger.Trigger(
+                name="dated_into_open_days",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                level=pgtrigger.Statement,
+                referencing=pgtrigger.Referencing(new="new_entries"),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM new_entries n JOIN lending_accountingperiod p
+                            ON p.month = date_trunc('month', n.booked_on)::date
+                        WHERE p.state = 'CLOSED'
+                    ) THEN
+                        RAISE EXCEPTION 'the accounting period is closed' USING ERRCODE = 'check_violation';
+                    END IF;
+                    DELETE FROM lending_accountday WHERE date >= (SELECT MIN(booked_on) FROM new_entries);
+                    RETURN NULL;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"J{self.pk:08d} {self.memo}"

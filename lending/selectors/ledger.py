@@ -64,8 +64,8 @@ def tie_out() -> list[TieOut]:
         **{part: Coalesce(Sum(part), ZERO) for part, _sign in CONTROLS.values()},
     )
     books = dict(
-        JournalLine.objects.filter(account_id__in=CONTROLS)
-        .values_list("account_id")
+        JournalLine.objects.filter(account__roles__role__in=CONTROLS)
+        .values_list("account__roles__role")
         .annotate(sum=Sum("amount"))
     )
     return [

@@ -129,7 +129,7 @@ WITH ends AS (
 ), principal AS MATERIALIZED (
     SELECT e.booked_on AS day, SUM(l.amount) AS amount
     FROM lending_journalline l JOIN lending_journalentry e ON e.id = l.entry_id
-    WHERE l.account_id = %(account)s
+    WHERE l.account_id IN (SELECT account_id FROM lending_accountmapping WHERE role = %(role)s)
     GROUP BY e.booked_on
 ), late AS MATERIALIZED (
     SELECT day, SUM(amount) AS amount FROM (
@@ -163,7 +163,9 @@ def history(on: date, months: int = 12) -> list[Month]:
 def _history(on: date, months: int, latest_entry: int | None) -> tuple[Month, ...]:
     """Read anew only when something was booked: whatever moves a loan moves the books."""
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, {"on": on, "start": _first_month(on, months), "account": ledger.PRINCIPAL})
+        cursor.execute(
+            _HISTORY, {"on": on, "start": _first_month(on, months), "role": ledger.PRINCIPAL.value}
+        )
         rows = [Month(*row) for row in cursor.fetchall()]
     return tuple(dropwhile(lambda month: not month.outstanding and not month.overdue, rows))
 

@@ -13,12 +13,14 @@ from lending.services.steps import LOANS, WHOLE, Shard, step
 # What the run log knows `open_day` by.
 PATH = "lending.services.accrual.open_day"
 
-# Interest and fees of the instalments that fall due on the day are billed to their loans.
+# Interest and fees of the instalments that fall due on the day are billed to their loans, also to those whose
+# customer paid everything ahead of time.
 BILL = f"""
 WITH due AS (
     SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee
     FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
-    WHERE i.due_on = %(day)s AND l.state = ANY(%(owing)s) AND i.interest + i.fee > 0
+    WHERE i.due_on = %(day)s AND i.interest + i.fee > 0
+      AND (l.state = ANY(%(owing)s) OR (l.state = 'SETTLED' AND (l.interest < 0 OR l.fee < 0)))
       AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
     GROUP BY i.loan_id
 ), billed AS (

@@ -122,6 +122,7 @@ class _Read:
     known: dict[str, Transaction]
     ids: list[int]
     entry_ids: list[int]
+    chart: ledger.Chart
 
 
 @transaction.atomic
@@ -151,7 +152,7 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 def _read(postings: Sequence[Posting]) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
-    lines, loans, instalments, history, known, new, entries = bulk.read(
+    lines, loans, instalments, history, known, new, entries, chart = bulk.read(
         (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
@@ -159,6 +160,7 @@ def _read(postings: Sequence[Posting]) -> "_Read":
         (POSTED, [keys]),
         (IDS, [len(postings)]),
         (ENTRY_IDS, [len(postings)]),
+        (ledger.CHART, []),
     )
     if len(loans) < len(ids):
         raise Loan.DoesNotExist(f"no loan {sorted({*ids} - {loan.pk for loan in loans})}")
@@ -167,7 +169,14 @@ def _read(postings: Sequence[Posting]) -> "_Read":
         accounts[row.loan_id].instalments[row.number] = row
     for posted in history:
         accounts[posted.loan_id].history.append(posted)
-    return _Read(accounts, {line.pk: line for line in lines}, {row.key: row for row in known}, new, entries)
+    return _Read(
+        accounts,
+        {line.pk: line for line in lines},
+        {row.key: row for row in known},
+        new,
+        entries,
+        ledger.Chart.of(chart),
+    )
 
 
 def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: date) -> Transaction:
@@ -358,7 +367,7 @@ def _write(
         Instalment.objects.filter(pk__in=gone).delete()
     with bulk.together():
         bulk.insert_many(posted)
-        ledger.post(bookings)
+        ledger.post(bookings, read.chart)
         bulk.insert_many(new)
         bulk.update_many([row for a in accounts for row in a.changed.values() if row.pk], WRITTEN)
         bulk.update_many(loans, [*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on"])

@@ -127,7 +127,9 @@ SOURCES: Mapping[str, str] = {
             SELECT sum(jl.amount) AS used FROM lending_loan loan
             JOIN lending_transaction t ON t.loan_id = loan.id AND t.at < m.as_of
             JOIN lending_journalentry je ON je.transaction_id = t.id
-            JOIN lending_journalline jl ON jl.entry_id = je.id AND jl.account_id = '1303'
+            JOIN lending_journalline jl ON jl.entry_id = je.id AND jl.account_id IN (
+                SELECT account_id FROM lending_accountmapping WHERE role = 'PRINCIPAL'
+            )
             WHERE loan.line_id = change.id
         ) books ON true
     """,

@@ -1,0 +1,103 @@
+"""Accounts that are booked to a target: what they should hold is computed, and the difference is booked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from lending.fields import ZERO
+from lending.models import AccountMapping, JournalEntry, JournalLine, Product
+from lending.services import ledger
+
+# Per product, account by account.
+Balances = dict[int, dict[str, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a role should hold. `sign` is +1 where that stands on the debit side, -1 on the credit side."""
+
+    role: str
+    contra: str
+    sign: int
+    kind: str
+    memo: str
+
+    def named(self, suffix: str) -> "Target":
+        """The same under keys of its own, for a second booking on one day."""
+        return replace(self, kind=f"{self.kind}-{suffix}")
+
+
+ACCRUAL = Target(ledger.ACCRUED_INTEREST, ledger.INTEREST_INCOME, 1, "accrual", "interest accrued")
+
+
+def book(
+    target: Target, amounts: Mapping[int, Decimal], *, on: date, only: Sequence[int] | None = None
+) -> int:
+    """Book each product to its amount as of the day: one entry per product, kind and day, none where nothing moves.
+
+    Products that are not named go to zero, or stay as they are when `only` says which are meant. A second run for a
+    day books nothing. What stands on an account that played the role before a change of the chart moves to the account
+    that plays it now. Returns the number of entries.
+    """
+    lock(amounts)
+    held = balances(target.role, on)
+    chart = ledger.Chart.read()
+    bookings = unbooked(
+        [
+            _booking(target, product_id, amounts.get(product_id, ZERO), held.get(product_id, {}), chart, on)
+            for product_id in sorted({*amounts, *held} if only is None else only)
+        ]
+    )
+    ledger.post(bookings)
+    return sum(any(amount for _role, amount in booking.lines) for booking in bookings)
+
+
+def unbooked(bookings: Sequence[ledger.Booking]) -> list[ledger.Booking]:
+    """Those whose key nobody has booked yet."""
+    keys = [booking.key for booking in bookings]
+    done = set(JournalEntry.objects.filter(key__in=keys).values_list("key", flat=True))
+    return [booking for booking in bookings if booking.key not in done]
+
+
+def _booking(
+    target: Target,
+    product_id: int,
+    amount: Decimal,
+    standing: Mapping[str, Decimal],
+    chart: ledger.Chart,
+    on: date,
+) -> ledger.Booking:
+    now = chart.account(target.role, product_id)
+    wanted = dict.fromkeys(standing, ZERO) | {now: target.sign * amount}
+    lines: list[tuple[str, Decimal]] = [
+        (account, goal - standing.get(account, ZERO)) for account, goal in sorted(wanted.items())
+    ]
+    lines.append((target.contra, -sum((moved for _account, moved in lines), ZERO)))
+    key = f"{target.kind}:{on}:{product_id}"
+    return ledger.Booking(key, target.memo, on, on, lines, product_id=product_id)
+
+
+def lock(products: Mapping[int, Decimal] | Sequence[int]) -> None:
+    """One at a time per product: what is booked is a difference to what stands."""
+    rows = Product.objects.select_for_update(no_key=True).filter(pk__in=list(products)).order_by("pk")
+    list(rows.values_list("pk", flat=True))
+
+
+def balances(role: str, on: date) -> Balances:
+    """What stands on the accounts that play the role or ever did, by product, of entries booked up to the day."""
+    accounts = AccountMapping.objects.filter(role=role).values("account_id")
+    rows = (
+        JournalLine.objects.filter(
+            account_id__in=accounts, entry__booked_on__lte=on, entry__product__isnull=False
+        )
+        .values_list("entry__product_id", "account_id")
+        .annotate(sum=Sum("amount"))
+        .order_by()
+    )
+    found: Balances = {}
+    for product_id, account, amount in rows:
+        found.setdefault(product_id, {})[account] = amount
+    return found
