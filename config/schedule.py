@@ -23,6 +23,7 @@ CLOSE_STEPS: list[str] = [
     "lending.services.history.summarise",
     # The books of the day are complete: what was earned stands in them.
     "lending.services.interest.accrue_interest",
+    "lending.services.books.keep",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "lending.services.interest.follow_billing",

@@ -81,6 +81,12 @@ STAFF = {
 # Pages of the admin that are neither Django's own for a model nor a button, with the permission each asks for.
 PAGES = {
     "lending_account_trial_balance": "lending.view_account",
+    "lending_account_balance_sheet": "lending.view_account",
+    "lending_account_profit_and_loss": "lending.view_account",
+    "lending_account_tie_out": "lending.view_account",
+    "lending_account_offenders": "lending.view_account",
+    "lending_account_statement": "lending.view_journalline",
+    "lending_account_day_book": "lending.view_journalline",
     "lending_application_document": "lending.view_document",
     "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",

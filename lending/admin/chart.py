@@ -1,35 +1,31 @@
 """The chart of accounts: the accounts there are, and the account that plays each role."""
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
-from django.utils.dateparse import parse_date
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from lending import clock
+from lending.admin import books
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
 from lending.admin.forms import ActionForm
-from lending.admin.parts import Section, label, money, record_link
-from lending.fields import ZERO
+from lending.admin.parts import Section, label, link, money, record_link
 from lending.models import Account, AccountMapping, Product, Role
 from lending.models.chart import KINDS
 from lending.selectors import ledger
 from lending.services import chart
 
 CHANGE = "lending.change_account"
-STATEMENT_LINES = 200
+STATEMENT_LINES = 50
 
 
 class NamesForm(ActionForm):
@@ -76,7 +72,7 @@ class OverrideForm(ActionForm):
 
 @admin.register(Account)
 class AccountAdmin(ExportAdmin, ServiceAdmin):
-    list_display = ["code", "local_name", "kind", "roles_", "debit", "credit", "balance"]
+    list_display = ["code", "local_name", "kind", "roles_"]
     list_filter = [("kind", ChoicesDropdownFilter)]
     search_fields = ["code", "name", "name_zh"]
     resource_classes = [columns(Account, "code", "name", "name_zh", "kind")]
@@ -86,7 +82,7 @@ class AccountAdmin(ExportAdmin, ServiceAdmin):
     actions_detail = ["rename", "drop"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
-        return ledger.trial_balance().prefetch_related("roles")
+        return super().get_queryset(request).prefetch_related("roles")
 
     @display(description=_("name"))
     def local_name(self, account: Account) -> str:
@@ -96,22 +92,17 @@ class AccountAdmin(ExportAdmin, ServiceAdmin):
     def roles_(self, account: Account) -> str:
         return ", ".join(str(one) for one in account.roles.all() if one.until is None) or "–"
 
-    @display(description=_("debit"))
-    def debit(self, account: Any) -> str:
-        return money(account.debit)
-
-    @display(description=_("credit"))
-    def credit(self, account: Any) -> str:
-        return money(account.credit)
-
     @display(description=_("balance"))
-    def balance(self, account: Any) -> str:
-        return money(account.balance)
+    def balance(self, account: Account) -> str:
+        return money(ledger.sums().get(account.pk, ledger.Moved()).balance)
 
     def sections(self, request: HttpRequest, record: Account) -> Iterable[Section]:
+        latest = ledger.lines(account=record.pk).order_by("-id")[:STATEMENT_LINES]
+        on = clock.today()
+        whole = books.STATEMENT.url(account=record.pk, since=on.replace(day=1), until=on)
         yield Section(
             _("Account statement"),
-            [_("Booked on"), _("Entry"), _("Loan"), _("Debit"), _("Credit"), _("Balance")],
+            [_("Booked on"), _("Entry"), _("Loan"), _("Debit"), _("Credit")],
             [
                 (
                     row.entry.booked_on,
@@ -119,37 +110,17 @@ class AccountAdmin(ExportAdmin, ServiceAdmin):
                     record_link(row.loan),
                     money(row.amount) if row.amount > 0 else "",
                     money(-row.amount) if row.amount < 0 else "",
-                    money(balance),
                 )
-                for row, balance in ledger.account_statement(record.pk, STATEMENT_LINES)
+                for row in latest
             ],
+            links=[link(_("Statement of a period"), whole)],
             permission="lending.view_journalline",
             note=_("The latest %(count)s lines, newest first.") % {"count": STATEMENT_LINES},
         )
 
     def get_urls(self) -> list[Any]:
-        page = self.admin_site.admin_view(self.trial_balance)
-        return [path("trial-balance/", page, name="lending_account_trial_balance"), *super().get_urls()]
-
-    def trial_balance(self, request: HttpRequest) -> HttpResponse:
-        """Every account as of a day, with the control accounts against the loans they stand for."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        on = parse_on(request.GET.get("on", "")) or clock.today()
-        rows = list(ledger.trial_balance(on))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Trial balance"),
-            "on": on,
-            "rows": [
-                (record_link(row), row.get_kind_display(), row.debit, row.credit, row.balance) for row in rows
-            ],
-            "debit": sum((row.debit for row in rows), ZERO),
-            "credit": sum((row.credit for row in rows), ZERO),
-            "balance": sum((row.balance for row in rows), ZERO),
-            "ties": ledger.tie_out(),
-        }
-        return TemplateResponse(request, "admin/trial_balance.html", context)
+        reports = [report.path(self.admin_site) for report in books.REPORTS]
+        return [*reports, *super().get_urls()]
 
     @service_action(_("Open an account"), permission="lending.add_account", form=AccountForm, icon="add")
     def open_account(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:
@@ -172,14 +143,6 @@ class AccountAdmin(ExportAdmin, ServiceAdmin):
     def drop(self, account: Account, data: dict[str, Any], acting: Acting) -> Any:
         chart.drop_account(code=account.pk, **acting.moment)
         return HttpResponseRedirect(reverse("admin:lending_account_changelist"))
-
-
-def parse_on(text: str) -> date | None:
-    """The day of a query, None for anything that is no day."""
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 class InForce(admin.SimpleListFilter):

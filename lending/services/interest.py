@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lending.selectors import accrued
-from lending.services import ledger, suspension, targets
+from lending.services import books, ledger, suspension, targets
 from lending.services.steps import step
 
 
@@ -22,7 +22,9 @@ def accrue_interest(*, on: date, at: datetime) -> int:
     """Close step, before billing: bring accrued and suspended interest of every product to what they are at the end
     of the day. One entry per product and kind; a second run for the day books nothing."""
     suspension.end_closed(on=on, at=at)
-    moved = targets.book(targets.ACCRUAL, accrued.accrued(on), on=on)
+    earned = accrued.accrued(on)
+    moved = targets.book(targets.ACCRUAL, earned, on=on)
+    books.tie_target(targets.ACCRUAL, earned, on)
     for target, amounts in suspension.held(on):
         moved += targets.book(target, amounts, on=on)
     return moved

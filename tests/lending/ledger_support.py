@@ -64,7 +64,7 @@ def suspense_agrees(on: date) -> None:
 
 
 def accounts() -> dict[str, Decimal]:
-    return {row.code: row.balance for row in trial_balance()}
+    return {row.account.pk: row.balance for row in trial_balance()}
 
 
 def account(code: str) -> Account:
