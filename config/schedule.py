@@ -17,6 +17,7 @@ CLOSE_STEPS: list[str] = [
     # How bad each loan is at the end of the day.
     "lending.services.classes.measure",
     "lending.services.classes.classify",
+    "lending.services.suspension.follow",
     # What the book looked like, before tomorrow changes it.
     "lending.services.history.prepare",
     "lending.services.history.snapshot",

@@ -133,6 +133,13 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
                 url="admin:lending_account_tie_out",
                 permission="lending.view_account",
             ),
+            Item(
+                _("Export of the books"),
+                "download",
+                url="admin:lending_account_export_books",
+                permission="lending.view_journalline",
+            ),
+            Item(_("Accounting periods"), "calendar_month", "lending.accountingperiod"),
             Item(_("Accounts of roles"), "conversion_path", "lending.accountmapping"),
             Item(_("Journal"), "menu_book", "lending.journalentry"),
             Item(_("Daily close"), "event_available", "lending.businessdate"),

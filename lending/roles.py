@@ -43,7 +43,13 @@ _APPLICATIONS = ("view_application", "view_document", "view_offer")
 _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
     *("view_accountmapping", "view_interestsuspension", "view_accountingperiod", "view_controlbalance"),
-    *("view_accountday", "change_businessdate", "view_businessday", "view_closeexception", "change_closeexception"),
+    *(
+        "view_accountday",
+        "change_businessdate",
+        "view_businessday",
+        "view_closeexception",
+        "change_closeexception",
+    ),
 )
 _MONEY_IN = (
     *("add_unappliedmoney", "apply_unapplied", "view_paymentfile", "view_paymentrow", "add_paymentfile"),

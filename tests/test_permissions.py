@@ -87,6 +87,7 @@ PAGES = {
     "lending_account_offenders": "lending.view_account",
     "lending_account_statement": "lending.view_journalline",
     "lending_account_day_book": "lending.view_journalline",
+    "lending_account_export_books": "lending.view_journalline",
     "lending_application_document": "lending.view_document",
     "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",

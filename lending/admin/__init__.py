@@ -17,6 +17,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     offers,
     payment_files,
     people,
+    periods,
     products,
     relief,
     unapplied,

@@ -16,6 +16,7 @@ from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.forms import ActionForm
 from lending.admin.parts import Section, record_link, state_label
 from lending.models import (
+    AccountingPeriod,
     Application,
     ApprovalRequest,
     CreditLine,
@@ -31,6 +32,7 @@ CHECK = "lending.check_approval"
 # What a payload's ids are about.
 SUBJECTS = {
     "application_id": Application,
+    "period_id": AccountingPeriod,
     "line_id": CreditLine,
     "loan_id": Loan,
     "product_id": Product,

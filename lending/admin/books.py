@@ -1,14 +1,21 @@
 """The reports of the books: trial balance, statement, day book, balance sheet, profit and loss, tie-out."""
 
+import tempfile
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lending import clock
+from lending import beancount, clock, sheets
+from lending.admin.forms import ActionForm
 from lending.admin.parts import page_of
 from lending.admin.reports import (
     Answer,
@@ -22,7 +29,7 @@ from lending.admin.reports import (
 )
 from lending.fields import ZERO
 from lending.models import Account, BusinessDate, JournalLine, Loan, Product, Role
-from lending.selectors import ledger
+from lending.selectors import book_export, ledger
 
 DEBIT, CREDIT = gettext_lazy("Debit"), gettext_lazy("Credit")
 
@@ -313,8 +320,9 @@ class Offenders(Report):
 
 
 OFFENDERS = Offenders()
+TRIAL = TrialBalance()
 REPORTS: list[Report] = [
-    TrialBalance(),
+    TRIAL,
     STATEMENT,
     DayBook(),
     BalanceSheet(),
@@ -322,3 +330,54 @@ REPORTS: list[Report] = [
     TieOut(),
     OFFENDERS,
 ]
+
+
+class ExportForm(ActionForm):
+    """The journal of a period as a file; without days all of it."""
+
+    since = forms.DateField(label=gettext_lazy("From"), required=False)
+    until = forms.DateField(label=gettext_lazy("To"), required=False)
+    format = forms.ChoiceField(
+        label=gettext_lazy("Format"),
+        choices=[("beancount", "Beancount"), ("csv", "CSV"), ("xlsx", "XLSX")],
+    )
+
+    def clean(self) -> dict[str, Any]:
+        asked = super().clean() or {}
+        if asked.get("since") and asked.get("until") and asked["since"] > asked["until"]:
+            self.add_error("until", _("The period ends before it begins."))
+        return asked
+
+
+def export_path(site: Any) -> URLPattern:
+    return path(
+        "export-books/", site.admin_view(partial(export_page, site)), name="lending_account_export_books"
+    )
+
+
+def export_page(site: Any, request: HttpRequest) -> HttpResponse:
+    """Asks for a period and a format, and streams the file."""
+    if not request.user.has_perm("lending.view_journalline"):
+        raise PermissionDenied
+    form = ExportForm(request.GET or None)
+    if form.is_valid():
+        return export_file(**form.cleaned_data)
+    request.current_app = site.name
+    context = {**site.each_context(request), "title": _("Export of the books"), "form": form}
+    return TemplateResponse(request, "admin/export_books.html", context)
+
+
+def export_file(since: date | None, until: date | None, format: str) -> HttpResponse:
+    if format == "xlsx":
+        file = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it)
+        sheets.write_xlsx(file, "journal", book_export.COLUMNS, book_export.table(since, until))
+        file.seek(0)
+        return FileResponse(file, as_attachment=True, filename="books.xlsx")
+    if format == "csv":
+        pieces = sheets.csv_lines(book_export.COLUMNS, book_export.table(since, until))
+        kind, name = "text/csv", "books.csv"
+    else:
+        pieces, kind, name = beancount.text(since, until), "text/plain", "books.beancount"
+    response = StreamingHttpResponse(pieces, content_type=f"{kind}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -120,7 +120,7 @@ class AccountAdmin(ExportAdmin, ServiceAdmin):
 
     def get_urls(self) -> list[Any]:
         reports = [report.path(self.admin_site) for report in books.REPORTS]
-        return [*reports, *super().get_urls()]
+        return [*reports, books.export_path(self.admin_site), *super().get_urls()]
 
     @service_action(_("Open an account"), permission="lending.add_account", form=AccountForm, icon="add")
     def open_account(self, _none: None, data: dict[str, Any], acting: Acting) -> Any:

@@ -1,9 +1,9 @@
 from lending.models.application import Application, Document, Offer
 from lending.models.bank import BankLine, BankStatement
-from lending.models.calendar import BusinessDate, BusinessDay
-from lending.models.classes import AssetClass
 from lending.models.books import AccountDay, AccountingPeriod, ControlBalance, InterestSuspension
+from lending.models.calendar import BusinessDate, BusinessDay
 from lending.models.chart import Account, AccountMapping, Role
+from lending.models.classes import AssetClass
 from lending.models.close import CloseException, DayClose
 from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument

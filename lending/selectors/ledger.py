@@ -245,7 +245,8 @@ WITH rows AS (
            COALESCE(SUM(j.amount) FILTER (WHERE j.account_id = ANY(%(principal)s::varchar[])), 0) AS principal,
            COALESCE(-SUM(j.amount) FILTER (WHERE j.account_id = ANY(%(credit)s::varchar[])), 0) AS credit
     FROM lending_journalline j
-    WHERE j.loan_id IS NOT NULL AND j.account_id = ANY(%(principal)s::varchar[] || %(credit)s::varchar[]) GROUP BY j.loan_id
+    WHERE j.loan_id IS NOT NULL AND j.account_id = ANY(%(principal)s::varchar[] || %(credit)s::varchar[])
+    GROUP BY j.loan_id
 )
 SELECT l.id, l.principal + l.interest + l.fee + l.penalty, COALESCE(rows.owed, 0),
        l.principal, COALESCE(booked.principal, 0), l.credit, COALESCE(booked.credit, 0)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import Customer, Instalment, JournalLine, Loan, UnappliedMoney
+from lending.models import AccountMapping, Customer, Instalment, JournalLine, Loan, UnappliedMoney
 from lending.services import ledger
 from lending.services.payment_rows import loan_number
 
@@ -64,6 +64,8 @@ def owed_by(customer_ids: Iterable[int]) -> dict[int, Decimal]:
 
 def suspense_difference() -> Decimal:
     """The suspense account against the money that is held; always zero."""
-    lines = JournalLine.objects.filter(account_id=ledger.SUSPENSE)
+    lines = JournalLine.objects.filter(
+        account_id__in=AccountMapping.objects.filter(role=ledger.SUSPENSE).values("account_id")
+    )
     books = lines.aggregate(sum=Sum("amount"))["sum"] or ZERO
     return books + (UnappliedMoney.objects.aggregate(sum=Sum("left"))["sum"] or ZERO)

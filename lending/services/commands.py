@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, User
 from lending.services import adjust, applications, downgrades, lines, loans, products, restructure
+from lending.services import periods as _periods  # noqa: F401  (registers its command)
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
 

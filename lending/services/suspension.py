@@ -21,6 +21,7 @@ from lending.fields import ZERO
 from lending.models import InterestSuspension, Loan, Transaction, User
 from lending.selectors import accrued
 from lending.services import ledger, targets
+from lending.services.steps import step
 from lending.services.targets import Target
 
 # The parts of a loan's position that are held in suspense while they are unpaid.
@@ -33,6 +34,9 @@ PARTS = {
         ledger.SUSPENDED_PENALTIES, ledger.PENALTY_INCOME, -1, "suspense-penalty", "penalties in suspense"
     ),
 }
+
+# Why the close does it, as events keep it.
+NOT_PERFORMING, PERFORMING = "NON_PERFORMING", "PERFORMING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,21 @@ def _record(kind: str, loans: Sequence[Loan], reason: str, by: User | None, at: 
             for loan in loans
         ]
     )
+
+
+@step(_("Interest of loans that do not perform is suspended"))
+@transaction.atomic
+def follow(*, on: date, at: datetime) -> int:
+    """Close step, between the classes and the accrual: loans that stopped to perform go into suspense, those that
+    perform again and were not suspended by a person come out of it."""
+    held_now = InterestSuspension.objects.filter(until=None)
+    owing = Loan.objects.filter(state__in=Loan.OWING).order_by("pk")
+    bad = owing.filter(non_performing_since__isnull=False).exclude(pk__in=held_now.values("loan_id"))
+    good = owing.filter(non_performing_since=None, pk__in=held_now.filter(by=None).values("loan_id"))
+    stop, start = (list(rows.values_list("pk", flat=True)) for rows in (bad, good))
+    suspend_many(loan_ids=stop, reason=NOT_PERFORMING, by=None, at=at, on=on)
+    resume_many(loan_ids=start, reason=PERFORMING, by=None, at=at, on=on)
+    return len(stop) + len(start)
 
 
 def held(on: date) -> Iterator[tuple[Target, dict[int, Decimal]]]:

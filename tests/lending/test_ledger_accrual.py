@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lending.errors import Refused
-from lending.models import Customer, InterestSuspension, JournalEntry, Loan, Product
+from lending.models import Customer, InterestSuspension, JournalEntry, Loan, Product, User
 from lending.selectors import accrued
 from lending.services import chart, interest, ledger, loans, posting, provisions, suspension, targets
 
@@ -314,6 +314,29 @@ def test_a_suspended_loan_that_is_paid_in_full_has_earned_everything(
     run_to(date(2026, 7, 21))
     assert (standing(INCOME), standing(ledger.PENALTY_INCOME)) == (-posted.interest, -posted.penalty)
     assert standing(ledger.SUSPENDED_INTEREST) == standing(ACCRUED) == 0
+    agrees()
+
+
+def test_the_close_suspends_what_does_not_perform_and_lets_go_of_what_does_again(
+    late: Loan, run_to: Callable[[date], datetime], settings: Any
+) -> None:
+    settings.CLOSE_STEPS = ["lending.services.suspension.follow", *settings.CLOSE_STEPS]
+    Loan.objects.filter(pk=late.pk).update(non_performing_since=JULY)
+    run_to(date(2026, 7, 7))
+    row = InterestSuspension.objects.get(until=None)
+    assert (row.loan_id, row.since) == (late.pk, JULY)
+    assert standing(INCOME) == standing(ledger.PENALTY_INCOME) == standing(ACCRUED) == 0
+    Loan.objects.filter(pk=late.pk).update(non_performing_since=None)
+    run_to(date(2026, 7, 8))
+    row.refresh_from_db()
+    late.refresh_from_db()
+    assert row.until == date(2026, 7, 7)
+    assert standing(INCOME) == -(late.interest + standing(ACCRUED)) and standing(ACCRUED) > 0
+    # What a person suspended stays so until a person says otherwise.
+    checker = User.objects.create(username="accountant")
+    suspension.suspend(loan_id=late.pk, reason="court", by=checker, at=moment(JULY), on=date(2026, 7, 8))
+    run_to(date(2026, 7, 9))
+    assert InterestSuspension.objects.filter(until=None, by=checker).exists()
     agrees()
 
 

@@ -258,9 +258,9 @@ def test_a_long_table_goes_on_on_another_sheet(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sheets, "SHEET_ROWS", 3)
     file = io.BytesIO()
     sheets.write_xlsx(file, "rows", ["n"], [[n] for n in range(5)])
-    sheets = load_workbook(file)
-    assert [sheet.max_row for sheet in sheets] == [3, 3, 2]
-    assert [sheet["A1"].value for sheet in sheets] == ["n"] * 3
+    book = load_workbook(file)
+    assert [sheet.max_row for sheet in book] == [3, 3, 2]
+    assert [sheet["A1"].value for sheet in book] == ["n"] * 3
 
 
 def test_the_months_of_the_books_are_listed(life: date) -> None:

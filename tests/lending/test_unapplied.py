@@ -11,7 +11,6 @@ from lending.errors import Refused
 from lending.models import (
     ApprovalRequest,
     JournalEntry,
-    JournalLine,
     Loan,
     Notice,
     Transaction,
@@ -21,6 +20,7 @@ from lending.selectors.ledger import tie_out, trial_balance
 from lending.services import approvals, ledger, loans, unapplied
 
 from .conftest import MONDAY
+from .ledger_support import standing
 
 D = Decimal
 Make = Callable[..., Any]
@@ -39,11 +39,7 @@ def books_agree() -> None:
     assert sum(account.balance for account in trial_balance()) == 0
     assert {row.difference for row in tie_out()} == {D(0)}
     held = sum(UnappliedMoney.objects.values_list("left", flat=True), D(0))
-    assert balance(ledger.SUSPENSE) == -held
-
-
-def balance(account: str) -> Decimal:
-    return sum(JournalLine.objects.filter(account_id=account).values_list("amount", flat=True), D(0))
+    assert standing(ledger.SUSPENSE) == -held
 
 
 def test_money_of_nobody_is_held_and_owed(hold: Make) -> None:
@@ -79,12 +75,12 @@ def test_it_is_applied_to_a_loan_without_touching_the_bank_again(
     hold: Make, make_loan: Make, at: datetime
 ) -> None:
     loan, money = make_loan("1200", 3), hold("500")
-    bank = balance(ledger.BANK)
+    bank = standing(ledger.BANK)
     money = unapplied.apply(
         unapplied_id=money.pk, loan_id=loan.pk, amount=D("400"), key="a", by=None, at=at, on=MONDAY
     )
     assert (money.state, money.left, money.customer_id) == ("HELD", D("100.00"), loan.customer_id)
-    assert balance(ledger.BANK) == bank
+    assert standing(ledger.BANK) == bank
     paid = Transaction.objects.get(loan=loan, type="REPAYMENT")
     assert (paid.amount, paid.kind, paid.payment_key) == (D("400.00"), "SUSPENSE", "a")
     books_agree()
@@ -138,7 +134,7 @@ def test_a_payment_on_the_wrong_loan_is_set_aside(make_loan: Make, at: datetime)
     paid = loans.repay(loan_id=loan.pk, amount=D("200"), key="p", **stamp)
     money = unapplied.set_aside(transaction_id=paid.pk, key="s", note="of somebody else", **stamp)
     assert (money.amount, money.customer, money.automatic) == (D("200.00"), None, False)
-    assert balance(ledger.BANK) == D("200.00")
+    assert standing(ledger.BANK) == D("200.00")
     books_agree()
 
 
@@ -147,8 +143,8 @@ def test_a_written_off_loan_takes_it_as_a_recovery(hold: Make, make_loan: Make, 
     stamp = {"by": None, "at": at, "on": MONDAY}
     loans.write_off(loan_id=loan.pk, key="w", note="lost", **stamp)
     unapplied.apply(unapplied_id=money.pk, loan_id=loan.pk, amount=D("60"), key="a", **stamp)
-    assert balance(ledger.RECOVERIES) == D("-60.00")
-    assert balance(ledger.SUSPENSE) == 0
+    assert standing(ledger.RECOVERIES) == D("-60.00")
+    assert standing(ledger.SUSPENSE) == 0
 
 
 def test_the_close_uses_it_for_what_falls_due(
@@ -190,7 +186,7 @@ def test_the_close_leaves_alone_what_a_second_person_is_asked_to_pay_back(
     assert refused.value.code == "same_person"
     approvals.approve(request_id=request.pk, by=checker, at=then, on=day)
     money.refresh_from_db()
-    assert (money.state, money.left, balance(ledger.BANK)) == ("REFUNDED", D(0), D(0))
+    assert (money.state, money.left, standing(ledger.BANK)) == ("REFUNDED", D(0), D(0))
     assert Notice.objects.filter(template__code="money_returned").exists()
     books_agree()
 
