@@ -10,6 +10,8 @@ CLOSE_STEPS: list[str] = [
     "lending.services.approvals.expire",
     "lending.services.mandates.expire",
     "lending.services.purchases.expire",
+    "lending.services.collateral.lapse",
+    "lending.services.lines.end_temporary_limits",
     "lending.services.statements.issue",
     "lending.services.unapplied.apply_unapplied",
     "lending.services.arrears.hold",
@@ -25,6 +27,7 @@ CLOSE_STEPS: list[str] = [
     # The books of the day are complete: what was earned stands in them.
     "lending.services.interest.accrue_interest",
     "lending.services.books.keep",
+    "lending.services.sample.compare",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "lending.services.interest.follow_billing",

@@ -64,6 +64,7 @@ WORDS = {
     "line.limit_restored": _("Limit restored"),
     "line.limit_raised": _("Limit raised"),
     "line.temporary_limit": _("Temporary limit given"),
+    "line.temporary_limit_ended": _("Temporary limit ended"),
     "line.closed": _("Line closed"),
     "purchase.authorised": _("Purchase authorised"),
     "purchase.captured": _("Purchase captured"),

@@ -11,6 +11,7 @@ from lending import events
 from lending.errors import Refused
 from lending.models import Collateral, User
 from lending.services import checks
+from lending.services.steps import step
 
 Kind = Collateral.Kind
 
@@ -94,6 +95,21 @@ def note_register(*, collateral_id: int, register_no: str, by: User | None, at: 
     item.save(update_fields=["register_no"])
     events.record("collateral.registered", item, by=by, at=at, before=before, after=register_no)
     return item
+
+
+@step(_("Collateral and guarantees that have run out lapse"))
+@transaction.atomic
+def lapse(*, on: date, at: datetime) -> int:
+    """Close step: what secures a debt up to a day secures it no more after it. Returns how many lapsed."""
+    running = [Collateral.State.VERIFIED, Collateral.State.PLEDGED]
+    late = Collateral.objects.select_for_update().filter(state__in=running, expires_on__lt=on)
+    rows = list(late.order_by("pk"))
+    for item in rows:
+        before = item.state
+        item.lapse()
+        item.save(update_fields=["state"])
+        events.record("collateral.lapsed", item, by=None, at=at, before=before, after=item.state)
+    return len(rows)
 
 
 def _check_valued(valued_on: date, on: date) -> None:

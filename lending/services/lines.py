@@ -15,6 +15,7 @@ from lending.fields import ZERO
 from lending.models import CreditLine, Customer, LimitChange, LineHold, Product, TemporaryLimit, User
 from lending.selectors import pricing, rules
 from lending.services import checks, notices
+from lending.services.steps import step
 
 Kind = LimitChange.Kind
 
@@ -244,6 +245,22 @@ def add_temporary_limit(
     )
     events.record("line.temporary_limit", line, by=by, at=at, amount=amount, ends_on=ends_on, reason=reason)
     return extra
+
+
+@step(_("Temporary limits that have run out are noted"))
+@transaction.atomic
+def end_temporary_limits(*, on: date, at: datetime) -> int:
+    """Close step: the limits whose last day this is leave a word on their lines; a limit itself ends by its date."""
+    ended = list(TemporaryLimit.objects.filter(ends_on=on).select_related("line").order_by("pk"))
+    events.record_many(
+        [
+            events.build(
+                "line.temporary_limit_ended", row.line, by=None, at=at, amount=row.amount, ends_on=on
+            )
+            for row in ended
+        ]
+    )
+    return len(ended)
 
 
 @transaction.atomic
