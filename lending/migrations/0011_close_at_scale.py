@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lending', '0008_paying_order'),
+        ('lending', '0010_partitions'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('lending', '0007_product_terms_and_signed_sheets'),
+        ('lending', '0011_close_at_scale'),
     ]
 
     operations = [
