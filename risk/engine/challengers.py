@@ -11,12 +11,13 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from risk.engine.binning import Binning, Table, binning, encode
 from risk.engine.metrics import Array
 from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of
-from risk.engine.training import Binning, Table, binning, encode
 
 LOGISTIC_BINS = 10
 BOOSTING_BINS = 255
+MAX_MEMBERS = 64  # of a category, the most frequent ones
 
 Predictor = Callable[[Table], np.ndarray]
 
@@ -50,7 +51,7 @@ CHALLENGERS: dict[str, Callable[..., Predictor]] = {"binned_logistic": binned_lo
 
 
 def _binnings(table: Table, features: Sequence[FeatureSpec], bins: int) -> list[Binning]:
-    return [binning(spec, column_of(spec, table), bins) for spec in features]
+    return [binning(spec, column_of(spec, table), bins, MAX_MEMBERS) for spec in features]
 
 
 def _indicators(binnings: Sequence[Binning], table: Table) -> Any:

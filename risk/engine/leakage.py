@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from risk.engine import metrics
+from risk.engine.binning import Table, binning
 from risk.engine.metrics import Array
 from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of, numbers
-from risk.engine.training import Table, binning
 
 MAX_AUC = 0.95
 MAX_IV = 0.5
@@ -17,7 +17,11 @@ MAX_APPLICATION_AUC = 0.90
 BINS = 20
 SENTINEL_SHARE = 0.005
 SENTINEL_GAP = 3.0  # times the width of all other values
-SENTINELS = frozenset({-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0})
+REPEATED, NEARLY = 0.01, 0.05  # shares of rows on both sides of a split
+MIN_COLUMNS, BLOCKS = 5, 5
+SENTINELS = frozenset(
+    {-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0}
+)
 TARGET_WORDS = re.compile(
     r"(?i)charge.?off|chg.?off|write.?off|written.?off|default|delinq|overdue|past.?due|dpd|recover|"
     r"collection|bankrupt|outcome|target|label|(^|_)bad($|_)|(^|_)status$|loss(_|$)|paid.?off|clos(ed|ing).?date"
@@ -67,17 +71,68 @@ def sentinels(values: np.ndarray) -> list[dict[str, float]]:
     """Extreme values that stand alone and come often: 9999, or a date of 1900, meaning something else."""
     known = values[~np.isnan(values)]
     distinct, counts = np.unique(known, return_counts=True)
-    if len(distinct) < 5:
-        return []
-    width = distinct[-2] - distinct[1]
     found = []
-    for at, gap in ((0, distinct[1] - distinct[0]), (-1, distinct[-1] - distinct[-2])):
-        often = counts[at] >= max(SENTINEL_SHARE * len(known), 5)
-        lonely = gap > SENTINEL_GAP * width
-        coded = distinct[at] in SENTINELS and _out_of_line(distinct, at)
-        if often and (lonely or coded):
-            found.append({"value": float(distinct[at]), "share": float(counts[at] / len(known))})
+    for at in (0, -1):
+        rest, often = distinct, counts
+        while len(rest) >= 5 and (sign := _sentinel(rest, often, at, len(known))):  # 99 may hide behind 999
+            found.append(sign)
+            rest, often = (rest[1:], often[1:]) if at == 0 else (rest[:-1], often[:-1])
     return found
+
+
+def _sentinel(distinct: np.ndarray, counts: np.ndarray, at: int, rows: int) -> dict[str, float] | None:
+    gap = distinct[1] - distinct[0] if at == 0 else distinct[-1] - distinct[-2]
+    often = counts[at] >= max(SENTINEL_SHARE * rows, 5)
+    lonely = gap > SENTINEL_GAP * (distinct[-2] - distinct[1])
+    coded = distinct[at] in SENTINELS and _out_of_line(distinct, at)
+    return (
+        {"value": float(distinct[at]), "share": float(counts[at] / rows)}
+        if often and (lonely or coded)
+        else None
+    )
+
+
+def across(seen: Table, unseen: Table) -> list[dict[str, Any]]:
+    """Rows that stand on both sides of a split, or nearly: then the test is one of memory."""
+    same = repeated_rows(seen, unseen)
+    if same > REPEATED:
+        return [{"kind": "REPEATED_ROWS", "feature": None, "share": same}]
+    near = near_rows(seen, unseen)
+    return [{"kind": "NEAR_ROWS", "feature": None, "share": near}] if near > NEARLY else []
+
+
+def near_rows(seen: Table, unseen: Table) -> float:
+    """The share of unseen rows that agree with a seen one in all but a fifth of the columns, numbers to three
+    digits; less what agrees by chance, taken from unseen rows whose columns are shuffled."""
+    if len(seen) < MIN_COLUMNS:
+        return 0.0
+    names = list(seen)
+    codes = np.column_stack([_coarse(np.concatenate([seen[name], unseen[name]])) for name in names])
+    mine, theirs = codes[: len(seen[names[0]])], codes[len(seen[names[0]]) :]
+    rng = np.random.default_rng(0)
+    shuffled = np.column_stack([rng.permutation(theirs[:, column]) for column in range(theirs.shape[1])])
+    return max(0.0, _agree(mine, theirs) - _agree(mine, shuffled))
+
+
+def _coarse(column: np.ndarray) -> np.ndarray:
+    """Equal numbers for equal values; numbers to three digits."""
+    if column.dtype.kind in "biuf":
+        values = np.nan_to_num(column.astype(float), nan=-1e300)
+        digits = np.floor(np.log10(np.maximum(np.abs(values), 1e-300))) - 2
+        column = np.round(values / 10.0**digits) + 1e4 * digits
+    else:
+        column = np.array([str(value) for value in column])
+    return np.unique(column, return_inverse=True)[1]
+
+
+def _agree(seen: np.ndarray, unseen: np.ndarray) -> float:
+    weights = np.random.default_rng(1).integers(1, 2**62, seen.shape[1], dtype=np.uint64)
+    matched = np.zeros(len(unseen), dtype=bool)
+    for left_out in range(BLOCKS):
+        kept = np.arange(seen.shape[1]) % BLOCKS != left_out
+        a, b = ((part[:, kept].astype(np.uint64) * weights[kept]).sum(axis=1) for part in (seen, unseen))
+        matched |= np.isin(b, a)
+    return float(matched.mean()) if len(matched) else 0.0
 
 
 def repeated_rows(train: Table, test: Table) -> float:

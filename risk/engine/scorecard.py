@@ -22,6 +22,7 @@ FACTOR = 20 / math.log(2)
 OFFSET = 600 - FACTOR * math.log(50)
 NUMERIC = "numeric"
 CATEGORY = "category"
+PAIR = "pair"
 BANDS = {"A": 0.01, "B": 0.02, "C": 0.05, "D": 0.10, "E": 0.20, "F": 1.0}
 NOTICEABLE = 0.05  # points are printed with one decimal: what prints as 0.0 was not lost
 
@@ -60,8 +61,44 @@ class Bin:
 
 
 @dataclass(frozen=True)
+class Axis:
+    """One side of a pair's grid: a row per range or member, and a last one for what is missing or another member."""
+
+    name: str
+    kind: str
+    bounds: tuple[float, ...] = ()
+    members: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Rows without the last one."""
+        return len(self.members) if self.kind == CATEGORY else len(self.bounds) + 1
+
+    @cached_property
+    def by_member(self) -> dict[str, int]:
+        return {member: row for row, member in enumerate(self.members)}
+
+    def row(self, value: Any) -> int:
+        if self.kind == CATEGORY:
+            return self.by_member.get(category_of(value) or "", self.size)
+        number = number_of(value, self.name)
+        return self.size if number is None else bisect_left(self.bounds, number)
+
+    def rows(self, column: Any) -> "np.ndarray":
+        import numpy as np
+
+        if self.kind == CATEGORY:
+            return np.array([self.row(value) for value in column], dtype=np.intp)
+        values = numbers(column, self.name)
+        return np.where(np.isnan(values), self.size, np.searchsorted(self.bounds, values, side="left"))
+
+
+@dataclass(frozen=True)
 class Feature:
-    """The step function of one feature; missing, and for categories unseen, values have a bin of their own."""
+    """The step function of one feature; missing, and for categories unseen, values have a bin of their own.
+
+    With two `axes` it is a pair: `bins` are the cells of their grid, row by row, and `missing` is never used.
+    """
 
     name: str
     kind: str
@@ -69,10 +106,11 @@ class Feature:
     bins: tuple[Bin, ...]
     missing: Bin
     ratio: tuple[str, str] | None = None
+    axes: tuple[Axis, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        return self.ratio or (self.name,)
+        return tuple(axis.name for axis in self.axes) or self.ratio or (self.name,)
 
     @cached_property
     def bounds(self) -> list[float]:
@@ -83,7 +121,9 @@ class Feature:
         return {member: b for b in self.bins for member in b.members}
 
     def value(self, values: Values) -> Any:
-        """The value of this feature for one customer."""
+        """The value of this feature for one customer; of a pair, both."""
+        if self.axes:
+            return tuple(values[axis.name] for axis in self.axes)
         if self.ratio is None:
             return values[self.name]
         top, bottom = (number_of(values[name], name) for name in self.ratio)
@@ -91,15 +131,23 @@ class Feature:
 
     def bin_of(self, value: Any) -> Bin:
         """The row that holds `value`. Raises ValueError when a number is expected and none is given."""
+        if self.axes:
+            return self.bins[self.cell(*(axis.row(v) for axis, v in zip(self.axes, value, strict=True)))]
         if self.kind == CATEGORY:
             return self.by_member.get(category_of(value) or "", self.missing)
         number = number_of(value, self.name)
         return self.missing if number is None else self.bins[bisect_left(self.bounds, number)]
 
+    def cell(self, first: Any, second: Any) -> Any:
+        """The bin number of a cell of a pair."""
+        return first * (self.axes[1].size + 1) + second
+
     def index_many(self, column: Any) -> "np.ndarray":
         """The row number of each value of a column; `len(bins)` stands for missing."""
         import numpy as np
 
+        if self.axes:
+            return np.asarray(self.cell(*(axis.rows(c) for axis, c in zip(self.axes, column, strict=True))))
         if self.kind == CATEGORY:
             rows = {m: i for i, b in enumerate(self.bins) for m in b.members}
             return np.array([rows.get(category_of(v) or "", len(self.bins)) for v in column], dtype=np.intp)
@@ -193,7 +241,11 @@ class Scorecard:
 
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no spaces, floats that read back to the same bits."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        raw = asdict(self)
+        for feature in raw["features"]:
+            if not feature["axes"]:  # a card without pairs reads as it always did
+                del feature["axes"]
+        return json.dumps(raw, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Scorecard":
@@ -261,7 +313,12 @@ def numbers(column: Any, name: str = "value") -> "np.ndarray":
 
 
 def column_of(spec: FeatureSpec | Feature, table: Mapping[str, Any]) -> Any:
-    """The column of a feature: one of the table, or one divided by another (missing where that is zero)."""
+    """The column of a feature: one of the table, or one divided by another (missing where that is zero).
+
+    Of a pair: both columns.
+    """
+    if isinstance(spec, Feature) and spec.axes:
+        return tuple(table[axis.name] for axis in spec.axes)
     if spec.ratio is None:
         return table[spec.name]
     import numpy as np
@@ -291,4 +348,9 @@ def _bin(raw: dict[str, Any]) -> Bin:
 
 def _feature(raw: dict[str, Any]) -> Feature:
     tables = {"bins": tuple(_bin(b) for b in raw["bins"]), "missing": _bin(raw["missing"])}
-    return Feature(**{**raw, **tables, "ratio": tuple(raw["ratio"]) if raw["ratio"] else None})
+    axes = tuple(_axis(axis) for axis in raw.get("axes", ()))
+    return Feature(**{**raw, **tables, "axes": axes, "ratio": tuple(raw["ratio"]) if raw["ratio"] else None})
+
+
+def _axis(raw: dict[str, Any]) -> Axis:
+    return Axis(**{**raw, "bounds": tuple(raw["bounds"]), "members": tuple(raw["members"])})

@@ -10,59 +10,57 @@ then corrects the level (slope and intercept of the log-odds).
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from risk.engine.metrics import Array, calibration, intercept
-from risk.engine.scorecard import (
-    BANDS,
-    CATEGORY,
-    NUMERIC,
-    Bin,
-    Feature,
-    FeatureSpec,
-    Scorecard,
-    category_of,
-    column_of,
-    cuts,
-    numbers,
+from risk.engine.binning import (
+    FOLDS,
+    MAX_BINS,
+    Binning,
+    Table,
+    binning,
+    encode,
+    looked_up,
+    rates,
+    rates_elsewhere,
 )
+from risk.engine.metrics import Array, calibration, intercept
+from risk.engine.pairs import Pair, find_pairs, find_ratios, fit_grids, purified
+from risk.engine.scorecard import BANDS, CATEGORY, PAIR, Bin, Feature, FeatureSpec, Scorecard, column_of, cuts
 
-Table = Mapping[str, Any]
-
-MAX_BINS = 64
-FOLDS = 5
 MAX_SLOPE = 2.0  # a larger one is chance in a small set
 MAX_REPEATS = 3
 LARGE = 10_000  # from here on larger steps cost nothing in ranking and halve the time
-MIN_CATEGORY = 10  # rarer categories are treated like unseen ones
+FEW_MEMBERS = 64  # a category of more is learned through the smoothed rates of its members
+BAD_PER_PAIR = 50  # it takes so many bad (or good) ones to learn a pair from
+SURE = 2.0  # standard errors of what pairs must gain
 SAME = 1e-12  # neighbouring bins closer than this are one bin
 
 
 @dataclass(frozen=True)
-class Binning:
-    """How one column becomes bin numbers: `bounds` for numbers, `members` for categories; NaN is missing."""
+class Fit:
+    """One fit: trees, the log-odds that stand for members of large categories, and a grid for each pair."""
 
-    spec: FeatureSpec
-    bounds: tuple[float, ...] = ()
-    members: tuple[str, ...] = ()
+    trees: HistGradientBoostingClassifier
+    encoders: Mapping[int, np.ndarray]
+    grids: tuple[np.ndarray, ...] = ()
 
-    @property
-    def size(self) -> int:
-        return len(self.members) if self.spec.kind == CATEGORY else len(self.bounds) + 1
+    def log_odds(self, codes: np.ndarray) -> np.ndarray:
+        """Of rows of bin numbers, without the pairs."""
+        found: np.ndarray = self.trees.decision_function(self.encoded(codes))
+        return found
 
-    def codes(self, column: Array) -> np.ndarray:
-        if self.spec.kind == CATEGORY:
-            rows = {m: i for i, m in enumerate(self.members)}
-            return np.array([rows.get(category_of(v) or "", np.nan) for v in column], dtype=float)
-        values = numbers(column, self.spec.name)
-        return np.where(np.isnan(values), np.nan, np.searchsorted(self.bounds, values, side="left"))
+    def encoded(self, codes: np.ndarray) -> np.ndarray:
+        if not self.encoders:
+            return codes
+        found = codes.copy()
+        for column, values in self.encoders.items():
+            found[:, column] = looked_up(values, codes[:, column])
+        return found
 
 
 @dataclass(frozen=True)
@@ -70,15 +68,27 @@ class Model:
     """The fitted model: `log_odds` is what the exported table must equal."""
 
     binnings: tuple[Binning, ...]
-    fits: tuple[HistGradientBoostingClassifier, ...]
+    pairs: tuple[Pair, ...]
+    fits: tuple[Fit, ...]
     slope: float
     intercept: float
 
     def log_odds(self, table: Table) -> np.ndarray:
-        return self._of_codes(encode(self.binnings, table))
+        codes = encode(self.binnings, table)
+        found = self._of_codes(codes)
+        for pair, grid in zip(self.pairs, self.grids, strict=True):
+            found = found + grid.ravel()[pair.cells(codes)]
+        return found
+
+    @property
+    def grids(self) -> list[np.ndarray]:
+        """The log-odds of each pair's cells."""
+        return [
+            self.slope * np.mean(grids, axis=0) for grids in zip(*(f.grids for f in self.fits), strict=True)
+        ]
 
     def _of_codes(self, codes: np.ndarray) -> np.ndarray:
-        raw = np.mean([fit.decision_function(codes) for fit in self.fits], axis=0)
+        raw = np.mean([fit.log_odds(codes) for fit in self.fits], axis=0)
         log_odds: np.ndarray = self.intercept + self.slope * raw
         return log_odds
 
@@ -91,11 +101,12 @@ def train(
     seed: int,
     groups: Array | None = None,
     ratios: int = 0,
+    pairs: int = 0,
     bands: Mapping[str, float] = BANDS,
     max_bins: int = MAX_BINS,
 ) -> Scorecard:
     """Trains and exports in one go; see `fit` and `export`."""
-    model = fit(table, y, features, seed=seed, groups=groups, ratios=ratios, max_bins=max_bins)
+    model = fit(table, y, features, seed=seed, groups=groups, ratios=ratios, pairs=pairs, max_bins=max_bins)
     return export(model, table, y, bands, seed)
 
 
@@ -107,12 +118,13 @@ def fit(
     seed: int,
     groups: Array | None = None,
     ratios: int = 0,
+    pairs: int = 0,
     max_bins: int = MAX_BINS,
 ) -> Model:
     """Fits the model on columns by name (a pandas frame will do). `y` is 1 for bad.
 
-    Rows of one group never stand on both sides of a fold. Up to `ratios` ratios of two numbers are
-    added as features of their own, where the two matter together: a sum of one-feature functions
+    Rows of one group never stand on both sides of a fold. Up to `ratios` ratios of two numbers and up to
+    `pairs` grids of two columns are added where two columns matter together: a sum of one-feature functions
     cannot see that otherwise. Raises ValueError when the target is not 0 and 1 or too rare to learn.
     """
     target = _target(y)
@@ -124,40 +136,17 @@ def fit(
     if found:
         binnings, codes = [*binnings, *found], np.hstack([codes, encode(found, table)])
     folds = _folds(codes, target, groups, seed)
-    fits = tuple(_fit_one(binnings, codes, target, held_out, seed + i) for i, held_out in enumerate(folds))
-    unseen = np.zeros(len(target))
-    for held_out, one in zip(folds, fits, strict=True):
-        unseen[held_out] += one.decision_function(codes[held_out]) / (len(folds) / FOLDS)
-    return Model(tuple(binnings), fits, *_level(target, unseen))
-
-
-def find_ratios(
-    binnings: Sequence[Binning], codes: np.ndarray, y: np.ndarray, limit: int, seed: int
-) -> list[FeatureSpec]:
-    """Ratios of the pairs of numbers that unrestricted trees most often split on one after the other."""
-    if limit < 1:
-        return []
-    trees = HistGradientBoostingClassifier(
-        categorical_features=[b.spec.kind == CATEGORY for b in binnings],
-        max_iter=150,
-        max_depth=3,
-        max_leaf_nodes=8,
-        early_stopping=False,
-        random_state=seed,
-    ).fit(codes, y)
-    gains: Counter[tuple[int, int]] = Counter()
-    for (tree,) in trees._predictors:  # no public name leads to the splits
-        for parent in tree.nodes[tree.nodes["is_leaf"] == 0]:
-            for child in tree.nodes[[parent["left"], parent["right"]]]:
-                pair = sorted((int(parent["feature_idx"]), int(child["feature_idx"])))
-                if not child["is_leaf"] and pair[0] != pair[1]:
-                    gains[pair[0], pair[1]] += child["gain"]
-    plain = [b.spec for b in binnings]
-    pairs = [(plain[a], plain[b]) for (a, b), _ in gains.most_common()]
-    usable = [
-        (a.name, b.name) for a, b in pairs if {a.kind, b.kind} == {NUMERIC} and not (a.ratio or b.ratio)
-    ]
-    return [FeatureSpec(f"{a} / {b}", ratio=(a, b)) for a, b in usable[:limit]]
+    fits = [_fit_one(binnings, codes, target, held_out, seed + i) for i, held_out in enumerate(folds)]
+    unseen = _unseen(fits, [], codes, folds)
+    slope, constant = _level(target, unseen)
+    pds = 1 / (1 + np.exp(-(constant + slope * unseen)))
+    grids: list[Pair] = []
+    limit = min(pairs, int(min(target.sum(), len(target) - target.sum())) // BAD_PER_PAIR)
+    if limit and _pairs_help(binnings, fits[:FOLDS], codes, target, pds, folds[:FOLDS], limit, groups):
+        grids = find_pairs(binnings, codes, target, pds, limit)
+        fits = [_with_grids(one, grids, codes, target, held) for one, held in zip(fits, folds, strict=True)]
+        slope, constant = _level(target, _unseen(fits, grids, codes, folds))
+    return Model(tuple(binnings), tuple(grids), tuple(fits), slope, constant)
 
 
 def export(
@@ -171,31 +160,19 @@ def export(
     target = _target(y)
     codes = encode(model.binnings, table)
     parts, base = _probe(model)
+    grids = [_purify(*both, parts, codes) for both in zip(model.pairs, model.grids, strict=True)]
     features = []
     for column, (one, part) in enumerate(zip(model.binnings, parts, strict=True)):
         rows = np.where(np.isnan(codes[:, column]), one.size, codes[:, column]).astype(int)
-        counts = np.bincount(rows, minlength=one.size + 1)
-        bads = np.bincount(rows, weights=target, minlength=one.size + 1).astype(int)
-        mean = math.fsum(part * counts) / len(target)
+        part, mean, counts, bads = _centred(part, rows, target)
         base += mean
-        features.append(_feature(one, part - mean, counts, bads))
+        features.append(_feature(one, part, counts, bads))
+    for pair, grid in zip(model.pairs, grids, strict=True):
+        part, mean, counts, bads = _centred(grid.ravel(), pair.cells(codes), target)
+        base += mean
+        features.append(_pair(pair, part, counts, bads))
     used = tuple(f for f in features if any(b.log_odds for b in (*f.bins, f.missing)))
     return Scorecard(float(base), used, cuts(bands), len(target), int(target.sum()), seed)
-
-
-def binning(spec: FeatureSpec, column: Array, max_bins: int = MAX_BINS) -> Binning:
-    """Cuts a column at its quantiles, or between its values when they are few; keeps frequent categories."""
-    if spec.kind == CATEGORY:
-        counts = Counter(key for v in column if (key := category_of(v)) is not None)
-        kept = [key for key, n in counts.most_common(max_bins) if n >= MIN_CATEGORY]
-        return Binning(spec, members=tuple(sorted(kept)))
-    values = numbers(column, spec.name)
-    known = np.sort(values[~np.isnan(values)])
-    return Binning(spec, bounds=tuple(_bounds(known, max_bins)))
-
-
-def encode(binnings: Sequence[Binning], table: Table) -> np.ndarray:
-    return np.column_stack([b.codes(column_of(b.spec, table)) for b in binnings])
 
 
 def _target(y: Array) -> np.ndarray:
@@ -213,18 +190,54 @@ def _level(target: np.ndarray, unseen: np.ndarray) -> tuple[float, float]:
     return slope, intercept(target, slope * unseen)
 
 
-def _bounds(known: np.ndarray, max_bins: int) -> list[float]:
-    distinct = np.unique(known)
-    if len(distinct) <= max_bins:
-        cut_at = distinct[:-1]
-    else:
-        cut_at = np.unique(np.quantile(known, np.arange(1, max_bins) / max_bins, method="lower"))
-        cut_at = cut_at[cut_at < distinct[-1]]
-    above = distinct[np.searchsorted(distinct, cut_at, side="right")]
-    return [
-        float(m) if low <= m < high else float(low)
-        for low, high, m in zip(cut_at, above, (cut_at + above) / 2, strict=True)
-    ]
+def _unseen(
+    fits: Sequence[Fit], pairs: Sequence[Pair], codes: np.ndarray, folds: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The log-odds of each row by the fits that have not seen it."""
+    found = np.zeros(len(codes))
+    for held_out, one in zip(folds, fits, strict=True):
+        found[held_out] += _whole(one, pairs, codes[held_out]) / (len(folds) / FOLDS)
+    return found
+
+
+def _whole(one: Fit, pairs: Sequence[Pair], codes: np.ndarray) -> np.ndarray:
+    """The log-odds of one fit with its pairs."""
+    found = one.log_odds(codes)
+    for pair, grid in zip(pairs, one.grids, strict=True):
+        found = found + grid.ravel()[pair.cells(codes)]
+    return found
+
+
+def _pairs_help(
+    binnings: Sequence[Binning],
+    fits: Sequence[Fit],
+    codes: np.ndarray,
+    y: np.ndarray,
+    pds: np.ndarray,
+    folds: Sequence[np.ndarray],
+    limit: int,
+    groups: Array | None,
+) -> bool:
+    """Whether pairs found and fitted without a row tell more about that row, over all rows and beyond chance."""
+    gains = np.zeros(len(y))
+    for one, held in zip(fits, folds, strict=True):
+        seen = np.setdiff1d(np.arange(len(y)), held)
+        pairs = find_pairs(binnings, codes[seen], y[seen], pds[seen], limit)
+        before = one.log_odds(codes[held])
+        after = _whole(_with_grids(one, pairs, codes, y, held), pairs, codes[held])
+        gains[held] = np.logaddexp(0, before) - np.logaddexp(0, after) + y[held] * (after - before)
+    off = gains - gains.mean()
+    if groups is not None:  # rows of one group are no witnesses independent of each other
+        off = np.bincount(np.unique(np.asarray(groups), return_inverse=True)[1], weights=off)
+    return bool(gains.mean() > SURE * math.sqrt(float(np.sum(off**2))) / len(y))
+
+
+def _with_grids(
+    one: Fit, pairs: Sequence[Pair], codes: np.ndarray, y: np.ndarray, held_out: np.ndarray
+) -> Fit:
+    seen = np.setdiff1d(np.arange(len(y)), held_out)
+    grids = fit_grids(pairs, codes, y, one.log_odds(codes), seen, held_out)
+    return replace(one, grids=tuple(grids))
 
 
 def _folds(codes: np.ndarray, y: np.ndarray, groups: Array | None, seed: int) -> list[np.ndarray]:
@@ -237,16 +250,32 @@ def _folds(codes: np.ndarray, y: np.ndarray, groups: Array | None, seed: int) ->
 
 def _fit_one(
     binnings: Sequence[Binning], codes: np.ndarray, y: np.ndarray, held_out: np.ndarray, seed: int
-) -> HistGradientBoostingClassifier:
+) -> Fit:
     seen = np.setdiff1d(np.arange(len(y)), held_out)
     if len(np.unique(y[seen])) < 2:
         raise ValueError("the good or the bad rows stand in too few groups")
-    categories = [b.spec.kind == CATEGORY for b in binnings]
-    model = HistGradientBoostingClassifier(
+    model = _trees(binnings, len(y), seed)
+    encoders = {
+        column: rates(codes[seen, column], y[seen], one.size)
+        for column, one in enumerate(binnings)
+        if one.spec.kind == CATEGORY and one.size > FEW_MEMBERS
+    }
+    known = codes[seen]
+    for column, one in enumerate(binnings):
+        if column in encoders:
+            known[:, column] = rates_elsewhere(known[:, column], y[seen], one.size, seed)
+    known[:, np.isnan(known).all(axis=0)] = 0  # scikit-learn cannot cut a column without any value
+    found = Fit(model, encoders)
+    model.fit(known, y[seen], X_val=found.encoded(codes[held_out]), y_val=y[held_out])
+    return found
+
+
+def _trees(binnings: Sequence[Binning], rows: int, seed: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
         interaction_cst="no_interactions",
-        monotonic_cst=[0 if c else b.spec.sign for b, c in zip(binnings, categories, strict=True)],
-        categorical_features=categories,
-        learning_rate=0.1 if len(y) < LARGE else 0.2,
+        monotonic_cst=[0 if b.spec.kind == CATEGORY else b.spec.sign for b in binnings],
+        categorical_features=[b.spec.kind == CATEGORY and b.size <= FEW_MEMBERS for b in binnings],
+        learning_rate=0.1 if rows < LARGE else 0.2,
         max_iter=1000,
         max_leaf_nodes=3,
         min_samples_leaf=20,
@@ -256,9 +285,6 @@ def _fit_one(
         tol=1e-4,  # a smaller gain over so many trees is noise
         random_state=seed,
     )
-    known = codes[seen]
-    known[:, np.isnan(known).all(axis=0)] = 0  # scikit-learn cannot cut a column without any value
-    return model.fit(known, y[seen], X_val=codes[held_out], y_val=y[held_out])
 
 
 def _probe(model: Model) -> tuple[list[np.ndarray], float]:
@@ -271,6 +297,31 @@ def _probe(model: Model) -> tuple[list[np.ndarray], float]:
     origin = float(model._of_codes(np.zeros((1, len(model.binnings))))[0])
     levels = model._of_codes(np.vstack(blocks)) - origin
     return np.split(levels, np.cumsum([len(b) for b in blocks])[:-1]), origin
+
+
+def _purify(pair: Pair, grid: np.ndarray, parts: list[np.ndarray], codes: np.ndarray) -> np.ndarray:
+    """The grid without what belongs to one of its columns, which goes to the part of that column."""
+    counts = np.bincount(pair.cells(codes), minlength=grid.size).reshape(grid.shape)
+    rest, *sides = purified(grid, counts)
+    for one, more in zip(pair.sides, sides, strict=True):
+        parts[one.column] = parts[one.column] + more[one.rows]
+    return rest
+
+
+def _centred(
+    part: np.ndarray, rows: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+    """A part less its mean over the rows, that mean, and how many rows and bad ones stand in each bin."""
+    counts = np.bincount(rows, minlength=len(part))
+    bads = np.bincount(rows, weights=target, minlength=len(part)).astype(int)
+    mean = math.fsum(part * counts) / len(target)
+    return part - mean, mean, counts, bads
+
+
+def _pair(pair: Pair, part: np.ndarray, counts: np.ndarray, bads: np.ndarray) -> Feature:
+    cells = tuple(Bin(float(p), int(n), int(b)) for p, n, b in zip(part, counts, bads, strict=True))
+    axes = tuple(one.axis for one in pair.sides)
+    return Feature(" × ".join(axis.name for axis in axes), PAIR, 0, cells, Bin(0.0, 0, 0), axes=axes)
 
 
 def _feature(one: Binning, part: np.ndarray, counts: np.ndarray, bads: np.ndarray) -> Feature:

@@ -27,7 +27,8 @@ from lending import events
 from lending.models import User
 from risk import features
 from risk.engine import metrics, training
-from risk.engine.scorecard import FACTOR, OFFSET, FeatureSpec, Scorecard
+from risk.engine.binning import MAX_BINS
+from risk.engine.scorecard import FACTOR, OFFSET, FeatureSpec, Scorecard, numbers
 from risk.models import Dataset, ModelVersion
 from risk.selectors.features import Moment, Vector, vectors_at
 
@@ -166,7 +167,7 @@ def _split(bad: Sequence[bool]) -> int:
 
 def _bins(bad: int) -> int:
     """The finest cut of a feature: about five bad ones to a bin, or the card learns them by heart."""
-    return min(training.MAX_BINS, max(4, bad // 5))
+    return min(MAX_BINS, max(4, bad // 5))
 
 
 def _says_something(name: str, cases: Sequence[Case]) -> bool:
@@ -194,7 +195,7 @@ def _measure(card: Scorecard, run: Training) -> dict[str, Any]:
 
 
 def _columns(run: Training, cases: Sequence[Case]) -> dict[str, np.ndarray]:
-    return {name: training.numbers(column, name) for name, column in run.table(cases).items()}
+    return {name: numbers(column, name) for name, column in run.table(cases).items()}
 
 
 def _grades(card: Scorecard, scores: np.ndarray, pds: np.ndarray, bad: np.ndarray) -> list[dict[str, Any]]:
@@ -222,7 +223,7 @@ def _grades(card: Scorecard, scores: np.ndarray, pds: np.ndarray, bad: np.ndarra
 
 def _feature(name: str, card: Scorecard, run: Training, bad: np.ndarray) -> dict[str, Any]:
     """Coverage, stability and information value of one column; what the card left out has no value."""
-    earlier, later = (training.numbers(run.table(cases)[name], name) for cases in (run.earlier, run.later))
+    earlier, later = (numbers(run.table(cases)[name], name) for cases in (run.earlier, run.later))
     used = next((feature for feature in card.features if feature.name == name), None)
     return {
         "name": name,

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from risk.engine import metrics
+from risk.engine.binning import binning
 from risk.engine.scorecard import CATEGORY, FACTOR, OFFSET, FeatureSpec, Scorecard
-from risk.engine.training import Model, binning, export, fit, train
+from risk.engine.training import Model, export, fit, train
 
 DATA = Path(__file__).parents[4] / "shared" / "datasets"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data sets are not at {DATA}")

@@ -114,17 +114,20 @@ def test_three_models_are_compared_on_rows_none_has_seen() -> None:
     told: list[str] = []
     report = compare(table, bad, specs, seed=1, folds=2, progress=told.append)
     assert told == ["scorecard", "binned_logistic", "boosting"]
-    assert report["split"] == "folds"
-    assert all(report[name]["rows"] == 700 and 0.6 < report[name]["auc"] < 0.85 for name in told)
-    assert [(w["feature"], w["kind"]) for w in report["warnings"]] == [("honest", "SINGLE_IV")]
+    assert report.split == "folds"
+    means = [report.models[name].mean for name in told]
+    assert all(mean["rows"] == 700 and 0.6 < mean["auc"] < 0.85 for mean in means)
+    assert [[fold["rows"] for fold in report.models[name].folds] for name in told] == [[350, 350]] * 3
+    assert [(w["feature"], w["kind"]) for w in report.warnings] == [("honest", "SINGLE_IV")]
 
 
 def test_the_split_by_time_tests_on_the_last_rows() -> None:
     table, bad = made(600)
     when = np.arange(600)[::-1]
     report = compare(table, bad, [FeatureSpec("honest", 1)], seed=1, time=when)
-    assert (report["split"], report["scorecard"]["rows"]) == ("time", 180)
-    assert report["scorecard"]["bad_rate"] == pytest.approx(bad[:180].mean())
+    card = report.models["scorecard"].mean
+    assert (report.split, card["rows"]) == ("time", 180)
+    assert card["bad_rate"] == pytest.approx(bad[:180].mean())
 
 
 def test_too_good_to_be_true_is_said() -> None:
