@@ -109,6 +109,13 @@ class ProductForm(forms.ModelForm):
         fields = [name for _title, names, _help in FIELDSETS for name in names]
         widgets = {"tenors": UnfoldAdminTextInputWidget()}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in selectors.RATES:
+            # 0.12 and 0, where the column's eight decimals would show as 0.12000000 and 0E-8.
+            if isinstance(rate := self.initial.get(name), Decimal):
+                self.initial[name] = f"{rate.normalize():f}"
+
     def _post_clean(self) -> None:
         super()._post_clean()
         if set(self.errors) - {NON_FIELD_ERRORS}:

@@ -300,6 +300,14 @@ def test_a_preview_that_cannot_be_made_says_why(books: date, values: dict, said:
     assert said in words(answer)
 
 
+def test_rates_stand_in_the_form_as_people_write_them(books: date) -> None:
+    made = draft()
+    text = desk("risk_analyst").get(page(made)).content.decode()
+    assert 'name="annual_rate" value="0.12"' in text
+    assert 'name="down_payment_rate" value="0"' in text
+    assert "0E-" not in text
+
+
 def test_the_preview_is_for_who_may_see_products(books: date) -> None:
     assert desk("nobody").post(reverse("admin:lending_product_preview"), typed()).status_code in (302, 403)
 
