@@ -66,7 +66,8 @@ class TenorRow:
 
     @property
     def points(self) -> str:
-        return words.points(self.headroom) if self.headroom < 0 else f"{self.headroom * 100:.2f}"
+        """The room in percentage points; below zero it is what the refusal to go on sale would name."""
+        return f"-{words.points(-self.headroom)}" if self.headroom < 0 else f"{self.headroom * 100:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
