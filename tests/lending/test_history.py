@@ -15,10 +15,12 @@ from lending.models import (
     BusinessDate,
     ConcentrationMonth,
     Customer,
+    JournalEntry,
     Loan,
     LoanSnapshot,
     Product,
     RollMonth,
+    Transaction,
     VintageMonth,
 )
 from lending.selectors import history as reports
@@ -216,20 +218,10 @@ def leave(loan: Loan, on: date, state: str) -> None:
     Loan.objects.filter(pk=loan.pk).update(
         state=state, principal=0, oldest_due_on=None, settled_on=on if state == "SETTLED" else None
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH t AS (
-                INSERT INTO lending_transaction (loan_id, type, kind, amount, value_on, booked_on, at, channel, key,
-                    payment_key, principal, interest, fee, penalty, credit, note)
-                VALUES (%(loan)s, 'REPAYMENT', '', 1, %(on)s, %(on)s, now(), '', %(key)s, '', 0, 0, 0, 0, 0, '')
-                RETURNING id
-            )
-            INSERT INTO lending_journalentry (booked_on, value_on, key, memo, transaction_id)
-            SELECT %(on)s, %(on)s, %(key)s, '', id FROM t
-            """,
-            {"loan": loan.pk, "on": on, "key": f"left-{loan.pk}"},
-        )
+    posted = Transaction.objects.create(
+        loan=loan, type="REPAYMENT", amount=1, value_on=on, booked_on=on, at=moment(on), key=f"left-{loan.pk}"
+    )
+    JournalEntry.objects.create(booked_on=on, value_on=on, key=posted.key, memo="left", transaction=posted)
 
 
 def test_portfolio_at_risk(book: dict[str, Loan]) -> None:
