@@ -128,6 +128,7 @@ class ModelVersionAdmin(ServiceAdmin):
             raise Http404
         context = {"title": _("Table of points of %(model)s") % {"model": model}, "model": model}
         context |= {"card": model.scorecard, "tables": points.tables(model.scorecard)}
+        context["grades"] = model.metrics.get("grades", [])
         return self._page(request, "risk/points.html", context)
 
     def features_page(self, request: HttpRequest) -> HttpResponse:

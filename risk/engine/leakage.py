@@ -23,7 +23,7 @@ SENTINELS = frozenset(
     {-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 9999999.0, 99999999.0}
 )
 TARGET_WORDS = re.compile(
-    r"(?i)charge.?off|chg.?off|write.?off|written.?off|default|delinq|overdue|past.?due|dpd|recover|"
+    r"(?i)charge[ds]?.?off|chg.?off|write.?off|written.?off|default|delinq|overdue|past.?due|dpd|recover|"
     r"collection|bankrupt|outcome|target|label|(^|_)bad($|_)|(^|_)status$|loss(_|$)|paid.?off|clos(ed|ing).?date"
 )
 

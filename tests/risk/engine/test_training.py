@@ -139,6 +139,40 @@ def test_a_ratio_is_found_where_two_numbers_matter_together() -> None:
     assert Scorecard.from_json(card.to_json()) == card
 
 
+def crossed(rows: int, seed: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Neither `a` nor `shop` says anything alone; together they say much. `town` has 150 members, each with a rate."""
+    rng = np.random.default_rng(seed)
+    a, shop = rng.normal(size=rows), rng.choice(["x", "y"], rows)
+    number = rng.integers(0, 150, rows)
+    town = np.array([f"t{n}" for n in number], dtype=object)
+    log_odds = -1 + 1.6 * np.sign(a) * np.where(shop == "x", 1, -1) + 1.2 * np.sin(number)
+    bad = (rng.random(rows) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    return {"a": a, "shop": shop.astype(object), "town": town, "n": rng.normal(size=rows)}, bad
+
+
+def test_pairs_and_towns_are_learned_and_the_table_is_still_the_model() -> None:
+    table, bad = crossed(4000, 1)
+    specs = [FeatureSpec(name, 0, "category" if name in ("shop", "town") else "numeric") for name in table]
+    model = fit(table, bad, specs, seed=1, pairs=5)
+    card = export(model, table, bad)
+    assert [f.inputs for f in card.features if f.axes] == [("a", "shop")]
+    later, end = crossed(3000, 2)
+    later["town"][:50], later["a"][25:75], later["shop"][60:80] = "elsewhere", np.nan, None
+    for rows in (table, later):
+        assert np.max(np.abs((OFFSET - card.score_many(rows)) / FACTOR - model.log_odds(rows))) < 1e-9
+    one = card.score(row_of(later, 62))
+    assert one.score == pytest.approx(card.score_many(later)[62], abs=1e-9)
+    assert metrics.auc(end, -card.score_many(later)) > 0.80  # without pairs it is about 0.68
+    again = Scorecard.from_json(card.to_json())
+    assert again == card
+    assert again.sha256 == card.sha256
+
+
+def test_no_pair_is_made_up_where_there_is_none() -> None:
+    table, bad = made(1500, seed=6)
+    assert fit(table, bad, SPECS[:4], seed=1, pairs=10).pairs == ()
+
+
 def test_groups_stay_together() -> None:
     """Forty people copied four times over, nothing true to learn: without groups the scores differ by hundreds."""
     rng = np.random.default_rng(8)

@@ -79,6 +79,31 @@ def test_rows_that_stand_on_both_sides_are_counted() -> None:
     assert leakage.repeated_rows(train_rows, {"b": ["x", "y", "q", "z"], "a": [1, 9, 1, 3]}) == 0.5
 
 
+def test_rows_that_nearly_stand_on_both_sides_are_counted() -> None:
+    rng = np.random.default_rng(3)
+    names = [f"c{n}" for n in range(6)]
+    seen = {name: rng.normal(size=200) for name in names}
+    unseen = {name: np.concatenate([seen[name][:30], rng.normal(size=70)]) for name in names}
+    unseen["c2"][:30] += 1.0  # one column of a repeated row is another one
+    assert leakage.repeated_rows(seen, unseen) == 0
+    assert leakage.near_rows(seen, unseen) == pytest.approx(0.3, abs=0.01)
+    assert [sign["kind"] for sign in leakage.across(seen, unseen)] == ["NEAR_ROWS"]
+
+
+def test_a_code_behind_a_code_is_found_too() -> None:
+    values = np.array([*range(20, 70), *[999] * 6, *[9999] * 6], dtype=float)
+    assert [sign["value"] for sign in leakage.sentinels(values)] == [9999, 999]
+
+
+def test_moments_are_not_torn_apart_and_no_group_is_tested_that_was_seen() -> None:
+    table, bad = made(600)
+    when, who = np.repeat(np.arange(6), 100), np.arange(600) % 150
+    report = compare(table, bad, [FeatureSpec("honest", 1)], seed=1, time=when)
+    assert report.models["scorecard"].mean["rows"] == 200
+    with pytest.raises(ValueError, match="only good or only bad"):  # all of them were seen before
+        compare(table, bad, [FeatureSpec("honest", 1)], seed=1, time=when, groups=who)
+
+
 @pytest.fixture(scope="module")
 def card() -> Any:
     table, bad = made(1500)
