@@ -2,10 +2,9 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from lending.errors import Refused
@@ -19,7 +18,7 @@ FROM_CUSTOMER = (Type.REPAYMENT, Type.SETTLEMENT, Type.PREPAYMENT)
 REFUNDS = (Type.GOODWILL, Type.MERCHANT_REFUND, Type.PAYOUT_REFUND)
 
 
-def standing(loan_id: int) -> Any:
+def standing(loan_id: int) -> QuerySet[Transaction]:
     """The loan's transactions that were not taken back."""
     rows = Transaction.objects.filter(loan_id=loan_id, reversed_by=None)
     return rows.exclude(type=Type.REVERSAL)
@@ -30,7 +29,8 @@ def undisbursed(loan: Loan) -> Decimal:
     if loan.state not in (Loan.State.APPROVED, Loan.State.ACTIVE):
         return ZERO
     out = standing(loan.pk).filter(type=Type.DISBURSEMENT).aggregate(sum=Sum("amount"))["sum"]
-    return max(loan.principal_amount - (out or ZERO), ZERO)
+    left: Decimal = loan.principal_amount - (out or ZERO)
+    return max(left, ZERO)
 
 
 @transaction.atomic
@@ -100,7 +100,8 @@ def chargeable(original: Transaction) -> Decimal:
     if original.type not in FROM_CUSTOMER or original.kind == "MERCHANT" or hasattr(original, "reversed_by"):
         return ZERO
     back = standing(original.loan_id).filter(type=Type.CHARGEBACK, details__of=original.pk)
-    return original.amount - (back.aggregate(sum=Sum("amount"))["sum"] or ZERO)
+    left: Decimal = original.amount - (back.aggregate(sum=Sum("amount"))["sum"] or ZERO)
+    return left
 
 
 @transaction.atomic

@@ -39,8 +39,8 @@ class Preview:
 
     @property
     def balances(self) -> list[tuple[Any, Decimal, Decimal]]:
-        names = [(name, Loan._meta.get_field(name).verbose_name) for name in BALANCES]
-        return [(words, getattr(self.before, name), getattr(self.after, name)) for name, words in names]
+        words = {field.name: field.verbose_name for field in Loan._meta.concrete_fields}
+        return [(words[name], getattr(self.before, name), getattr(self.after, name)) for name in BALANCES]
 
     @property
     def sides(self) -> list[tuple[Any, Decimal, Decimal]]:
