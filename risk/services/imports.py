@@ -147,23 +147,45 @@ class Import:
         """The events whose customer is known or could be registered; the lines of the others are refused."""
         refs = {one.draft.customer_ref for one in chunk}
         known = set(Customer.objects.filter(platform_ref__in=refs).values_list("platform_ref", flat=True))
-        for one in sorted(chunk, key=lambda one: one.draft.at):
-            ref = one.draft.customer_ref
-            if ref not in known:
-                try:
-                    self._register(one)
-                except (Refused, LineFault) as fault:
+        waiting = sorted(chunk, key=lambda one: one.draft.at)
+        while waiting:
+            # Each customer's first event speaks for them; where it will not do, their next one does.
+            first: dict[str, _Pending] = {}
+            for one in waiting:
+                if one.draft.customer_ref not in known:
+                    first.setdefault(one.draft.customer_ref, one)
+            faults = self._register(list(first.values()))
+            known |= first.keys() - faults.keys()
+            later = []
+            for one in waiting:
+                ref = one.draft.customer_ref
+                if ref in known:
+                    yield one
+                elif one is first[ref]:
                     for line in one.lines:
-                        self._refuse(line, fault.field, str(fault))
-                    continue
-                known.add(ref)
-                self.tally.new_customers += 1
-            yield one
+                        self._refuse(line, faults[ref].field, str(faults[ref]))
+                else:
+                    later.append(one)
+            waiting = later
 
-    def _register(self, one: _Pending) -> None:
-        first_seen = timezone.localtime(one.draft.at).date()
-        values = self.mapping.registration(one.clean, first_seen)
-        customers.register(platform_ref=one.draft.customer_ref, by=None, at=self.at, **values)
+    def _register(self, newcomers: list[_Pending]) -> dict[str, Refused | LineFault]:
+        """Register the customers of these events; returns what is wrong, by the reference of the customer."""
+        faults: dict[str, Refused | LineFault] = {}
+        wanted: list[customers.Newcomer] = []
+        for one in newcomers:
+            first_seen = timezone.localtime(one.draft.at).date()
+            try:
+                values = self.mapping.registration(one.clean, first_seen)
+            except LineFault as fault:
+                faults[one.draft.customer_ref] = fault
+            else:
+                wanted.append(customers.Newcomer(platform_ref=one.draft.customer_ref, **values))
+        made = customers.register_many(wanted, by=None, at=self.at) if wanted else []
+        for newcomer, answer in zip(wanted, made, strict=True):
+            if isinstance(answer, Refused):
+                faults[newcomer.platform_ref] = answer
+        self.tally.new_customers += len(newcomers) - len(faults)
+        return faults
 
     def _row(self, draft: Draft) -> events.EventRow:
         amount = None if draft.amount is None else draft.amount.quantize(CENT, ROUND_HALF_UP)
