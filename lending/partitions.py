@@ -58,6 +58,12 @@ def ensure(model: type[models.Model], on: date, months: int = 2) -> int:
     return made
 
 
+def analyse(model: type[models.Model], on: date) -> None:
+    """Let the planner know what has just been written into the month of that day."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {connection.ops.quote_name(f'{model._meta.db_table}_{on:%Y_%m}')}")
+
+
 def _make(table: str, first: date, after: date) -> int:
     name = f"{table}_{first:%Y_%m}"
     if _kind(name):

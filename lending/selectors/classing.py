@@ -10,7 +10,7 @@ from lending.models import Customer, Product
 from lending.selectors.rules import MissingRule, Table
 
 _BUCKET = re.compile(r"BUCKET_(\d+)_FROM_DAY")
-_PREFIX = {Product.ClassScale.GENERAL: "CLASS", Product.ClassScale.CARD: "CARD"}
+_PREFIX: dict[str, str] = {Product.ClassScale.GENERAL: "CLASS", Product.ClassScale.CARD: "CARD"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def vintages(by: Filters, *, bucket: int, measure: str = "lent") -> list[Vintage
     """Cumulative curves, oldest vintage first, up to the last month end in the range. `measure` is lent (amount paid
     out to the loans that got there), principal (what they owed when they did) or loans, over all that was paid out."""
     base = "loans" if measure == "loans" else "lent"
-    until = by.until or (months() or [None])[0]
+    until = by.until or next(iter(months()), None)
     if until is None:
         return []
     rows = by.on(VintageMonth, dated=False).filter(date__lte=until)
@@ -231,17 +231,19 @@ def concentration(on: date, dimension: str, kind: str = "") -> list[Place]:
         rows = rows.filter(kind=kind)
     whole = rows.filter(dimension="PRODUCT").aggregate(sum=Coalesce(Sum("principal"), ZERO))["sum"]
     sums = rows.filter(dimension=dimension).values("key")
-    sums = sums.annotate(Sum("loans"), Sum("principal"), Sum("late"), Sum("non_performing"))
+    sums = sums.annotate(
+        count=Sum("loans"), owed=Sum("principal"), behind=Sum("late"), bad=Sum("non_performing")
+    )
     return [
         Place(
             row["key"],
-            row["loans__sum"],
-            row["principal__sum"],
-            row["late__sum"],
-            row["non_performing__sum"],
-            row["principal__sum"] / whole if whole else Decimal(0),
+            row["count"],
+            row["owed"],
+            row["behind"],
+            row["bad"],
+            row["owed"] / whole if whole else Decimal(0),
         )
-        for row in sums.order_by("-principal__sum", "key")
+        for row in sums.order_by("-owed", "key")
     ]
 
 

@@ -54,8 +54,9 @@ WHERE l.id = m.id AND {LOANS} AND (l.bucket <> m.bucket OR l.own_class <> m.own_
 # speak of; one that was written off keeps the last that it had.
 CLASSIFY = f"""
 WITH bad AS (
-    SELECT DISTINCT l.customer_id FROM lending_loan l
+    SELECT DISTINCT l.customer_id FROM lending_loan l JOIN lending_customer c ON c.id = l.customer_id
     WHERE {MARKED_SQL} AND l.own_class >= 3 AND l.state = ANY(%(owing)s)
+      AND (CASE c.kind WHEN 'COMPANY' THEN %(company)s ELSE %(person)s END) < 1
 ), spoilt AS (
     SELECT l.customer_id FROM lending_loan l JOIN lending_customer c ON c.id = l.customer_id
     WHERE l.customer_id IN (SELECT customer_id FROM bad) AND l.state = ANY(%(owing)s)

@@ -171,6 +171,7 @@ def summarise(*, on: date, at: datetime) -> int:
         return 0
     for model in (BookMonth, RollMonth, VintageMonth, ConcentrationMonth):
         model.objects.filter(date=on).delete()
+    partitions.analyse(LoanSnapshot, on)
     before = on.replace(day=1) - timedelta(days=1)
     values = {
         "on": on,
