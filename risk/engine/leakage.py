@@ -126,7 +126,8 @@ def _coarse(column: np.ndarray) -> np.ndarray:
 
 
 def _agree(seen: np.ndarray, unseen: np.ndarray) -> float:
-    weights = np.random.default_rng(1).integers(1, 2**62, seen.shape[1], dtype=np.uint64)
+    drawn = np.random.default_rng(1).integers(1, 2**62, size=(seen.shape[1],))
+    weights = np.asarray(drawn, dtype=np.uint64)
     matched = np.zeros(len(unseen), dtype=bool)
     for left_out in range(BLOCKS):
         kept = np.arange(seen.shape[1]) % BLOCKS != left_out

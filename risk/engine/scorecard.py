@@ -132,7 +132,8 @@ class Feature:
     def bin_of(self, value: Any) -> Bin:
         """The row that holds `value`. Raises ValueError when a number is expected and none is given."""
         if self.axes:
-            return self.bins[self.cell(*(axis.row(v) for axis, v in zip(self.axes, value, strict=True)))]
+            first, second = (axis.row(v) for axis, v in zip(self.axes, value, strict=True))
+            return self.bins[int(self.cell(first, second))]
         if self.kind == CATEGORY:
             return self.by_member.get(category_of(value) or "", self.missing)
         number = number_of(value, self.name)

@@ -9,7 +9,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -361,5 +361,5 @@ def _names_the_group(found: Column, distinct: int, groups: np.ndarray) -> bool:
     if found.kind != CATEGORY:
         return False
     frame = pd.DataFrame({"value": found.values, "group": groups})
-    each: Callable[[Any], Any] = frame.groupby("group")["value"].nunique
-    return bool(distinct > 0.5 * frame["group"].nunique() and float(each(dropna=True).mean()) < 1.1)
+    each = frame.groupby("group")["value"].nunique()
+    return bool(distinct > 0.5 * frame["group"].nunique() and float(each.mean()) < 1.1)
