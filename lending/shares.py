@@ -20,7 +20,8 @@ class Share:
         """The rows that belong to these customers; their model has a `customer`."""
         if self.of == 1:
             return rows
-        return rows.alias(share=F("customer_id") % self.of).filter(share=self.number)
+        shared: models.QuerySet[M] = rows.alias(share=F("customer_id") % self.of).filter(share=self.number)
+        return shared
 
     def __contains__(self, customer_id: int) -> bool:
         return customer_id % self.of == self.number

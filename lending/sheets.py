@@ -42,7 +42,8 @@ def _text(value: Any) -> str:
 def write_xlsx(file: IO[bytes], title: str, head: Sequence[Any], rows: Iterable[Sequence[Any]]) -> None:
     """A workbook whose amounts are numbers and whose days are days; it goes on on another sheet when one is full."""
     book = Workbook(write_only=True)
-    sheet, used = None, SHEET_ROWS
+    sheet: Any = None
+    used = SHEET_ROWS
     for row in rows:
         if used >= SHEET_ROWS:
             sheet, used = _sheet(book, title, head), 1

@@ -130,7 +130,7 @@ class Loans(*Read):
 
         def work(key: str) -> Any:
             # The service locks the loan and reads it: here it is enough that it exists.
-            loan_id = get_object_or_404(Loan.objects.values_list("pk"), pk=pk)[0]
+            loan_id = get_object_or_404(Loan.objects.only("pk"), pk=pk).pk
             posted = loans.repay(
                 loan_id=loan_id, **asked, key=key, by=request.user, at=clock.now(), on=clock.today()
             )

@@ -106,8 +106,8 @@ def history(before: date, limit: int = 14) -> list[Closed]:
     """The days closed last, newest first."""
     days = list(BusinessDay.objects.filter(date__lt=before).order_by("-date")[:limit])
     dates = [day.date for day in days]
-    sums = {
-        row["date"]: row
+    sums: dict[date, dict[str, Any]] = {
+        row["date"]: dict(row)
         for row in DayClose.objects.filter(date__in=dates)
         .order_by()
         .values("date")
@@ -115,8 +115,8 @@ def history(before: date, limit: int = 14) -> list[Closed]:
             sum=Sum("rows"),
             attempt=Max("attempt"),
             of=Max("shards"),
-            start=Min("started_at"),
-            end=Max("finished_at"),
+            first=Min("started_at"),
+            last=Max("finished_at"),
         )
     }
     aside = dict(
@@ -131,8 +131,8 @@ def _closed(day: BusinessDay, sums: dict[str, Any], aside: int) -> Closed:
         rows=sums.get("sum") or 0,
         attempts=sums.get("attempt") or 0,
         shards=sums.get("of") or 0,
-        started_at=sums.get("start"),
-        finished_at=sums.get("end"),
+        started_at=sums.get("first"),
+        finished_at=sums.get("last"),
         aside=aside,
     )
 

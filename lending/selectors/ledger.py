@@ -194,7 +194,7 @@ def role_balances(roles: Iterable[str], on: date | None = None) -> dict[tuple[st
 def loan_balances() -> dict[tuple[str, int | None], Decimal]:
     """What the loans say that the control accounts should hold, as they stand now."""
     sums_ = {part: Sum(part) for part, _sign in CONTROLS.values()}
-    rows = Loan.objects.order_by().values("product_id").annotate(**sums_)
+    rows: Iterable[Any] = Loan.objects.order_by().values("product_id").annotate(**sums_)
     return {
         (str(role), row["product_id"]): sign * row[part]
         for row in rows

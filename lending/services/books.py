@@ -40,7 +40,7 @@ def keep(*, on: date, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_MONTHS, {"on": on})
         cursor.execute(_KEEP, {"on": on, "kept": books.kept_until()})
-        kept = cursor.rowcount
+        kept = int(cursor.rowcount)
     return kept + _tie(on)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Sum
@@ -165,7 +166,7 @@ def held(on: date) -> Iterator[tuple[Target, dict[int, Decimal]]]:
     """What should stand in suspense, part by part: the target to book to, and the amounts by product."""
     loans = Loan.objects.filter(suspensions__until=None, suspensions__isnull=False, state__in=Loan.OWING)
     sums = {part: Sum(Greatest(F(part), ZERO)) for part in PARTS}
-    rows = list(loans.order_by().values("product_id").annotate(**sums))
+    rows: list[Any] = list(loans.order_by().values("product_id").annotate(**sums))
     for part, target in PARTS.items():
         yield target, {row["product_id"]: row[part] for row in rows if row[part]}
 

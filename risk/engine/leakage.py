@@ -127,7 +127,7 @@ def _coarse(column: np.ndarray) -> np.ndarray:
 
 def _agree(seen: np.ndarray, unseen: np.ndarray) -> float:
     drawn = np.random.default_rng(1).integers(1, 2**62, size=(seen.shape[1],))
-    weights = np.asarray(drawn, dtype=np.uint64)
+    weights: np.ndarray = drawn.astype(np.uint64)
     matched = np.zeros(len(unseen), dtype=bool)
     for left_out in range(BLOCKS):
         kept = np.arange(seen.shape[1]) % BLOCKS != left_out

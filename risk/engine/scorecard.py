@@ -133,7 +133,8 @@ class Feature:
         """The row that holds `value`. Raises ValueError when a number is expected and none is given."""
         if self.axes:
             first, second = (axis.row(v) for axis, v in zip(self.axes, value, strict=True))
-            return self.bins[int(self.cell(first, second))]
+            row: Bin = self.bins[int(self.cell(first, second))]
+            return row
         if self.kind == CATEGORY:
             return self.by_member.get(category_of(value) or "", self.missing)
         number = number_of(value, self.name)
