@@ -20,8 +20,7 @@ class Share:
         """The rows that belong to these customers; their model has a `customer`."""
         if self.of == 1:
             return rows
-        shared: models.QuerySet[M] = rows.alias(share=F("customer_id") % self.of).filter(share=self.number)
-        return shared
+        return rows.annotate(share=F("customer_id") % self.of).filter(share=self.number)  # type: ignore[return-value]
 
     def __contains__(self, customer_id: int) -> bool:
         return customer_id % self.of == self.number
