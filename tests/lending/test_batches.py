@@ -1,0 +1,78 @@
+"""Batches of the services: one that is refused holds up no other, and nobody gets through twice."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import DataError
+
+from lending import bulk
+from lending.errors import Refused
+from lending.models import Customer, Event, Product, Purchase
+from lending.services import applications, customers, purchases
+from lending.shares import Share
+
+AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
+ON = date(2026, 3, 2)
+pytestmark = pytest.mark.django_db
+
+
+def newcomer(ref, **values):
+    facts = {"kind": "PERSON", "name": "王芳", "platform_ref": ref, "registered_on": ON}
+    return customers.Newcomer(**facts | values)
+
+
+def codes(answers):
+    return [answer.code if isinstance(answer, Refused) else "" for answer in answers]
+
+
+def test_of_newcomers_the_known_the_nameless_and_the_second_of_a_name_are_refused():
+    customers.register_many([newcomer("a")], by=None, at=AT)
+    wanted = [newcomer("a"), newcomer("b"), newcomer("b"), newcomer("c", name=" "), newcomer("d")]
+    found = customers.register_many(wanted, by=None, at=AT)
+    assert codes(found) == ["known", "", "known", "name", ""]
+    assert set(Customer.objects.values_list("platform_ref", flat=True)) == {"a", "b", "d"}
+    assert Event.objects.filter(kind="customer.registered").count() == 3
+
+
+def test_what_is_too_long_is_refused_and_not_cut():
+    with pytest.raises(DataError):
+        bulk.create_many([Customer(kind="PERSON", name="x" * 121, platform_ref="x", registered_on=ON)])
+
+
+def test_two_asks_of_one_customer_become_one_application(make_line):
+    product = make_line().product
+    people = customers.register_many([newcomer("one"), newcomer("two")], by=None, at=AT)
+    ids = [people[0].pk, people[0].pk, people[1].pk]
+    asks = [
+        applications.Ask(customer_id=pk, product_id=product.pk, amount=Decimal(amount))
+        for pk, amount in zip(ids, (product.min_amount, product.min_amount, 0), strict=True)
+    ]
+    found = applications.start_many(asks, by=None, at=AT)
+    assert codes(found) == ["", "application_open", "amount"]
+    again = applications.start_many(asks[:1], by=None, at=AT)
+    assert codes(again) == ["application_open"]
+
+
+def test_orders_are_held_until_the_line_is_full(make_line):
+    line = make_line()
+    tenor = sorted(Product.objects.get(pk=line.product_id).tenors)[0]
+    amounts = {"o-1": line.base_limit - 100, "o-2": Decimal("100.01"), "o-3": Decimal(0), "o-4": Decimal(100)}
+    orders = [
+        purchases.Order(line_id=line.pk, order_ref=ref, amount=amount, tenor=tenor)
+        for ref, amount in amounts.items()
+    ]
+    found = purchases.authorise_many(orders, by=None, at=AT, on=ON)
+    assert codes(found) == ["", "above_free", "amount", ""]
+    line.refresh_from_db()
+    assert line.held == line.base_limit
+    assert codes(purchases.authorise_many(orders[:1], by=None, at=AT, on=ON)) == [""]
+    assert Purchase.objects.count() == 2
+
+
+def test_everybody_belongs_to_one_share():
+    customers.register_many([newcomer(f"s{number}") for number in range(7)], by=None, at=AT)
+    ids = set(Customer.objects.values_list("pk", flat=True))
+    shares = [{pk for pk in ids if pk in Share(number, 3)} for number in range(3)]
+    assert set.union(*shares) == ids
+    assert sum(map(len, shares)) == len(ids)
