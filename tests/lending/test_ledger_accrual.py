@@ -8,9 +8,28 @@ from typing import Any
 import pytest
 
 from lending.errors import Refused
-from lending.models import Customer, InterestSuspension, JournalEntry, Loan, Product, User
+from lending.models import (
+    BusinessDate,
+    BusinessDay,
+    Customer,
+    InterestSuspension,
+    JournalEntry,
+    Loan,
+    Product,
+    User,
+)
 from lending.selectors import accrued
-from lending.services import chart, interest, ledger, loans, posting, provisions, suspension, targets
+from lending.services import (
+    calendar,
+    chart,
+    interest,
+    ledger,
+    loans,
+    posting,
+    provisions,
+    suspension,
+    targets,
+)
 
 from .conftest import MONDAY, moment
 from .ledger_support import agrees, engine_accrued, lend, standing, suspense_agrees
@@ -112,7 +131,7 @@ def test_month_ends_and_the_leap_day(
 ) -> None:
     """From 31 January 2028 to 29 February are 29 days, and to 31 March another 31."""
     start = date(2028, 1, 31)
-    BusinessDay(start)
+    open_at(start)
     loan = lend(make_customer().pk, "cash-loan", "12000", 3, start, moment(start))
     first, second, _third = loan.instalments.order_by("number")
     assert (first.due_on, second.due_on) == (date(2028, 2, 29), date(2028, 3, 31))
@@ -127,11 +146,11 @@ def test_month_ends_and_the_leap_day(
     agrees()
 
 
-def BusinessDay(day: date) -> None:
-    """Open the books there: nothing has been booked yet."""
-    from lending.models import BusinessDate
-
+def open_at(day: date) -> None:
+    """Open the books there instead: nothing has been booked yet."""
+    BusinessDay.objects.all().delete()
     BusinessDate.objects.update(date=day)
+    calendar.new_day(day).save(force_insert=True)
 
 
 def test_a_product_without_interest_accrues_nothing(
@@ -321,12 +340,12 @@ def test_the_close_suspends_what_does_not_perform_and_lets_go_of_what_does_again
     late: Loan, run_to: Callable[[date], datetime], settings: Any
 ) -> None:
     settings.CLOSE_STEPS = ["lending.services.suspension.follow", *settings.CLOSE_STEPS]
-    Loan.objects.filter(pk=late.pk).update(non_performing_since=JULY)
+    Loan.objects.filter(pk=late.pk).update(asset_class=3, class_since=JULY, non_performing_since=JULY)
     run_to(date(2026, 7, 7))
     row = InterestSuspension.objects.get(until=None)
     assert (row.loan_id, row.since) == (late.pk, JULY)
     assert standing(INCOME) == standing(ledger.PENALTY_INCOME) == standing(ACCRUED) == 0
-    Loan.objects.filter(pk=late.pk).update(non_performing_since=None)
+    Loan.objects.filter(pk=late.pk).update(asset_class=1, non_performing_since=None)
     run_to(date(2026, 7, 8))
     row.refresh_from_db()
     late.refresh_from_db()
