@@ -236,7 +236,7 @@ def tie_out_by_product(on: date | None = None) -> list[TieOut]:
 _OFFENDERS = """
 WITH rows AS (
     SELECT i.loan_id,
-           SUM(i.principal) + COALESCE(SUM(i.interest + i.fee + i.penalty) FILTER (WHERE i.due_on <= %(on)s), 0)
+           SUM(i.principal + i.penalty) + COALESCE(SUM(i.interest + i.fee) FILTER (WHERE i.due_on <= %(on)s), 0)
              - SUM(i.principal_paid + i.interest_paid + i.fee_paid + i.penalty_paid + i.waived + i.written_off)
              AS owed
     FROM lending_instalment i GROUP BY i.loan_id

@@ -13,25 +13,24 @@ from lending.services.steps import LOANS, WHOLE, Shard, step
 # What the run log knows `open_day` by.
 PATH = "lending.services.accrual.open_day"
 
-# Interest and fees of the instalments that fall due on the day are billed to their loans, and penalties that somebody
-# charged to them before; also to loans whose customer paid everything ahead of time.
+# Interest and fees of the instalments that fall due on the day are billed to their loans, also to those whose customer
+# paid everything ahead of time. A penalty counts from the moment that it is charged: there is nothing to bill.
 BILL = f"""
 WITH due AS (
-    SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee, SUM(i.penalty) AS penalty
+    SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee
     FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
-    WHERE i.due_on = %(day)s AND i.interest + i.fee + i.penalty > 0
-      AND (l.state = ANY(%(owing)s) OR (l.state = 'SETTLED' AND (l.interest < 0 OR l.fee < 0 OR l.penalty < 0)))
+    WHERE i.due_on = %(day)s AND i.interest + i.fee > 0
+      AND (l.state = ANY(%(owing)s) OR (l.state = 'SETTLED' AND (l.interest < 0 OR l.fee < 0)))
       AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
     GROUP BY i.loan_id
 ), billed AS (
     UPDATE lending_loan l
     SET interest = l.interest + due.interest, interest_earned = l.interest_earned + due.interest,
-        fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee,
-        penalty = l.penalty + due.penalty, penalty_earned = l.penalty_earned + due.penalty
+        fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee
     FROM due WHERE l.id = due.loan_id AND l.id BETWEEN %(first)s AND %(last)s
-    RETURNING l.product_id, due.interest, due.fee, due.penalty
+    RETURNING l.product_id, due.interest, due.fee
 )
-SELECT product_id, COUNT(*), SUM(interest), SUM(fee), SUM(penalty) FROM billed GROUP BY product_id ORDER BY product_id
+SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY product_id ORDER BY product_id
 """  # noqa: S608
 
 # Principal that is overdue on the day counts once more; the penalty is read from the sum of principal-days, so that
@@ -98,7 +97,6 @@ def open_day(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     penalised = _run(PENALISE, day, shard)
     bookings = _bookings("interest", day, shard, [(row[0], row[2]) for row in billed])
     bookings += _bookings("fee", day, shard, [(row[0], row[3]) for row in billed])
-    bookings += _bookings("charged", day, shard, [(row[0], row[4]) for row in billed])
     bookings += _bookings("penalty", day, shard, [(row[0], row[2]) for row in penalised])
     ledger.post(bookings)
     return sum(row[1] for row in (*billed, *penalised))
@@ -115,7 +113,6 @@ def _run(sql: str, day: date, shard: Shard) -> list[tuple]:
 SIDES = {
     "interest": (ledger.INTEREST_RECEIVABLE, ledger.INTEREST_INCOME),
     "fee": (ledger.FEE_RECEIVABLE, ledger.FEE_INCOME),
-    "charged": (ledger.PENALTY_RECEIVABLE, ledger.PENALTY_INCOME),
     "penalty": (ledger.PENALTY_RECEIVABLE, ledger.PENALTY_INCOME),
 }
 
