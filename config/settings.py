@@ -263,6 +263,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CustomerKind": "lending.models.customer.CustomerKind",
         "EventKind": "risk.models.events.EventKind",
+        "CustomerState": "lending.models.customer.CustomerState",
+        "ApplicationState": "lending.models.application.ApplicationState",
+        "LineState": "lending.models.line.CreditLineState",
+        "LoanState": "lending.models.loan.LoanState",
+        "PurchaseState": "lending.models.line.PurchaseState",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
