@@ -24,6 +24,7 @@ from lending.models import (
 from lending.services import accrual, adjust, approvals, desk, ledger, loans, preview, restructure, statements
 
 from .conftest import MONDAY, moment
+from .ledger_support import roles_of
 from .test_money import books_agree
 
 D = Decimal
@@ -33,8 +34,7 @@ LATE = date(2026, 4, 20)
 
 
 def entry_of(posted: Transaction) -> dict[str, Decimal]:
-    rows = JournalLine.objects.filter(entry__transaction=posted)
-    return {row.account_id: row.amount for row in rows}
+    return roles_of(JournalEntry.objects.get(transaction=posted))
 
 
 def relief(loan: Loan, kind: str, at: datetime, on: date, key: str = "relief", **details: Any) -> Transaction:

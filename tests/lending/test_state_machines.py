@@ -73,8 +73,10 @@ MACHINES: dict[type[models.Model], dict[str, tuple[dict[str, Any], dict[str, str
     },
     Loan: {
         "activate": ({}, {"APPROVED": "ACTIVE"}),
-        "cancel": ({}, {"APPROVED": "CANCELLED"}),
+        "cancel": ({}, dict.fromkeys(("APPROVED", "ACTIVE", "ACCELERATED"), "CANCELLED")),
         "accelerate": ({}, {"ACTIVE": "ACCELERATED"}),
+        "slow_down": ({}, {"ACCELERATED": "ACTIVE"}),
+        "restore": ({}, {"WRITTEN_OFF": "ACTIVE"}),
         "settle": ({"on": None}, {"ACTIVE": "SETTLED", "ACCELERATED": "SETTLED"}),
         "reopen": ({}, {"SETTLED": "ACTIVE"}),
         "write_off": ({}, {"ACTIVE": "WRITTEN_OFF", "ACCELERATED": "WRITTEN_OFF"}),
