@@ -14,7 +14,7 @@ from lending.services import close, lines, notices
 from tests.lending import web_support as web
 
 AUTUMN = date(2026, 11, 23)
-PUBLIC = {"landing", "language", "payment_return", "link_paid", "pay_link"}
+PUBLIC = {"landing", "language", "payment_return", "link_paid", "pay_link", "sandbox"}
 
 
 @pytest.fixture(autouse=True)
