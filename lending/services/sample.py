@@ -4,6 +4,7 @@ import random
 from datetime import date, datetime
 
 from django.db import connection, transaction
+from django.db.models import Max, Min
 from django.utils.translation import gettext_lazy as _
 
 from lending.errors import Refused
@@ -45,9 +46,12 @@ def compare(*, on: date, at: datetime) -> int:
 
 def drawn(on: date) -> list[int]:
     """Up to LOANS owing loans, the same for the same day and book."""
-    newest = Loan.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    ends = Loan.objects.filter(state__in=Loan.OWING).aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return []
+    # Between the owing ones: drawn from 1, the oldest of them would stand for all that were paid before it.
     chance = random.Random(on.toordinal())
-    numbers = [chance.randint(1, newest) for _number in range(LOANS)] if newest else []
+    numbers = [chance.randint(ends["first"], ends["last"]) for _number in range(LOANS)]
     with connection.cursor() as cursor:
         cursor.execute(NEXT, {"drawn": numbers, "owing": [str(state) for state in Loan.OWING]})
         return [row[0] for row in cursor.fetchall()]

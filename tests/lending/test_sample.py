@@ -63,9 +63,9 @@ def test_the_same_day_draws_the_same_loans_and_other_days_others(make_loan: Call
     assert sample.drawn(MONDAY) == []
     loans = {make_loan(ref=f"o-{number}").pk for number in range(12)}
     assert sample.drawn(MONDAY) == sample.drawn(MONDAY)
-    draws = [set(sample.drawn(MONDAY + timedelta(days=number))) for number in range(400)]
+    draws = [set(sample.drawn(MONDAY + timedelta(days=number))) for number in range(30)]
     assert set.union(*draws) == loans
-    assert all(len(draw) <= sample.LOANS for draw in draws)
+    assert all(0 < len(draw) <= sample.LOANS for draw in draws)
 
 
 def test_a_loan_that_differs_is_set_aside_once_and_taken_in_when_mended(
