@@ -18,6 +18,7 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=models.Model)
+R = TypeVar("R")
 if TYPE_CHECKING:
     Field = models.Field[Any, Any]
 else:
@@ -49,19 +50,37 @@ def _send(sql: str, parameters: Sequence[Any], _many: bool, _context: Any) -> ps
         return psycopg.Cursor(connection.connection).execute(sql, parameters)
 
 
-def fetch(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement that is asked often, planned once per connection."""
-    return _execute(sql, parameters).fetchall()
+class Query(Generic[R]):
+    """A statement that is asked often, planned once per connection: call it with its values, or `read` several."""
+
+    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
+        """Send it; `rows` takes what came."""
+        raise NotImplementedError
+
+    def rows(self, cursor: psycopg.Cursor[Any]) -> list[R]:
+        return cursor.fetchall()
+
+    def __call__(self, *parameters: Any) -> list[R]:
+        return self.rows(self.start(*parameters))
 
 
-class Select(Generic[M]):
+class Tuples(Query[tuple[Any, ...]]):
+    """Plain rows of a statement that is fixed."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+
+    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
+        return _execute(self._sql, parameters)
+
+
+class Select(Query[M]):
     """Whole rows of one model by a condition that is fixed: what follows WHERE, values as %s."""
 
     def __init__(self, model: type[M], condition: str) -> None:
         self._model, self._condition = model, condition
 
     def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
-        """Send it; `rows` takes what came."""
         return _execute(_select(self._model, self._condition), parameters)
 
     def rows(self, cursor: psycopg.Cursor[Any]) -> list[M]:
@@ -73,9 +92,6 @@ class Select(Generic[M]):
                 row[name] = convert(row[name])
             found.append(_saved(self._model, row))
         return found
-
-    def __call__(self, *parameters: Any) -> list[M]:
-        return self.rows(self.start(*parameters))
 
 
 def _saved(model: type[M], values: dict[str, Any]) -> M:
@@ -89,40 +105,21 @@ def _saved(model: type[M], values: dict[str, Any]) -> M:
     return row
 
 
-class Ids:
+class Ids(Query[int]):
     """New primary keys of a model, so that rows which name each other can be written together."""
 
     def __init__(self, model: type[models.Model]) -> None:
         self._table = model._meta.db_table
 
-    def start(self, count: int) -> psycopg.Cursor[Any]:
+    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
         sql = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
-        return _execute(sql, [self._table, count])
+        return _execute(sql, [self._table, *parameters])
 
     def rows(self, cursor: psycopg.Cursor[Any]) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
-    def __call__(self, count: int) -> list[int]:
-        return self.rows(self.start(count))
 
-
-class Tuples:
-    """Plain rows of a statement that is fixed."""
-
-    def __init__(self, sql: str) -> None:
-        self._sql = sql
-
-    def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
-        return _execute(self._sql, parameters)
-
-    def rows(self, cursor: psycopg.Cursor[Any]) -> list[tuple[Any, ...]]:
-        return cursor.fetchall()
-
-    def __call__(self, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self.rows(self.start(*parameters))
-
-
-def read(*asked: tuple[Select[Any] | Ids | Tuples, Sequence[Any]]) -> list[list[Any]]:
+def read(*asked: tuple[Query[Any], Sequence[Any]]) -> list[list[Any]]:
     """What several of these bring, in one round trip; each sees what was committed when its turn came."""
     with together():
         cursors = [what.start(*parameters) for what, parameters in asked]

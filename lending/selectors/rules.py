@@ -12,12 +12,14 @@ from lending import bulk
 from lending.models import RuleParameter
 
 # Asked in every decision and every purchase, so it is kept plain.
-PARAMETER = """
+PARAMETER = bulk.Tuples(
+    """
 SELECT value FROM lending_ruleparameter
 WHERE code = %s AND jurisdiction = %s AND lender_type IN ('', %s)
   AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
 ORDER BY lender_type DESC, valid_from DESC LIMIT 1
 """
+)
 
 
 class MissingRule(LookupError):
@@ -29,7 +31,7 @@ def parameter(code: str, on: date, *, lender_type: str = "", jurisdiction: str =
 
     Raises `MissingRule` when none holds.
     """
-    found = bulk.fetch(PARAMETER, code, jurisdiction, lender_type, on, on)
+    found = PARAMETER(code, jurisdiction, lender_type, on, on)
     if not found:
         raise MissingRule(f"{code} on {on}")
     value: Decimal = found[0][0]

@@ -11,7 +11,7 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Loan, Purchase, Transaction, User
 from lending.services import checks
-from lending.services.posting import TO_CUSTOMER, Posting, Type, post_many
+from lending.services.posting import TO_CUSTOMER, Posting, Type, post
 
 SHORTEN, LOWER = "SHORTEN", "LOWER"
 FROM_CUSTOMER = (Type.REPAYMENT, Type.SETTLEMENT, Type.PREPAYMENT)
@@ -43,7 +43,7 @@ def disburse(
     posting = Posting(loan_id, Type.DISBURSEMENT, amount, key, on, kind=TO_CUSTOMER)
     if not _posted(key) and amount > undisbursed(loan):
         raise Refused("above_agreed", _("More than is left of the agreed amount."), field="amount")
-    return _post(posting, by, at, on)
+    return post(posting, by=by, at=at, on=on)
 
 
 def prepay(
@@ -63,7 +63,7 @@ def prepay(
     if kind not in (SHORTEN, LOWER):
         raise Refused("kind", _("Choose a shorter term or smaller instalments."), field="kind")
     posting = Posting(loan_id, Type.PREPAYMENT, amount, key, value_on or on, kind=kind, channel=channel)
-    return _post(posting, by, at, on)
+    return post(posting, by=by, at=at, on=on)
 
 
 @transaction.atomic
@@ -79,7 +79,7 @@ def charge_back(
 ) -> Transaction:
     """The bank took a payment back, all that is left of it or a part: it is owed again from today."""
     original = Transaction.objects.select_related("loan").get(pk=transaction_id)
-    _say_why(note)
+    checks.reason(note)
     Loan.objects.select_for_update().get(pk=original.loan_id)
     left = chargeable(original)
     if not _posted(key):
@@ -92,7 +92,7 @@ def charge_back(
     posting = Posting(
         original.loan_id, Type.CHARGEBACK, value, key, on, note=note, details={"of": original.pk}
     )
-    return _post(posting, by, at, on)
+    return post(posting, by=by, at=at, on=on)
 
 
 def chargeable(original: Transaction) -> Decimal:
@@ -113,7 +113,7 @@ def refund_credit(
     loan = Loan.objects.select_for_update().get(pk=loan_id)
     if not _posted(key) and amount > loan.credit:
         raise Refused("above_credit", _("The amount is above the credit balance."), field="amount")
-    return _post(Posting(loan_id, Type.CREDIT_REFUND, amount, key, on, note=note), by, at, on)
+    return post(Posting(loan_id, Type.CREDIT_REFUND, amount, key, on, note=note), by=by, at=at, on=on)
 
 
 def refund(
@@ -124,18 +124,18 @@ def refund(
     Goods of a purchase go back through the purchase, which keeps its own count.
     """
     checks.amount(amount)
-    _say_why(note)
+    checks.reason(note)
     if kind not in REFUNDS:
         raise Refused("kind", _("Choose what kind of refund it is."), field="kind")
     if kind == Type.MERCHANT_REFUND and Purchase.objects.filter(loan_id=loan_id).exists():
         raise Refused("of_a_purchase", _("Refund the purchase: the loan follows."), field="kind")
-    return _post(Posting(loan_id, kind, amount, key, on, note=note), by, at, on)
+    return post(Posting(loan_id, kind, amount, key, on, note=note), by=by, at=at, on=on)
 
 
 def accelerate(*, loan_id: int, key: str, note: str, by: User | None, at: datetime, on: date) -> Transaction:
     """Call the loan in: everything is due today."""
-    _say_why(note)
-    return _post(Posting(loan_id, Type.ACCELERATION, ZERO, key, on, note=note), by, at, on)
+    checks.reason(note)
+    return post(Posting(loan_id, Type.ACCELERATION, ZERO, key, on, note=note), by=by, at=at, on=on)
 
 
 def check_reversible(original: Transaction) -> None:
@@ -157,14 +157,5 @@ def _check_disbursement(original: Transaction) -> None:
         raise Refused("not_alone", _("Reverse what came after the payout first."))
 
 
-def _say_why(note: str) -> None:
-    if not note.strip():
-        raise Refused("note", _("Say why."), field="note")
-
-
 def _posted(key: str) -> bool:
     return Transaction.objects.filter(key=key).exists()
-
-
-def _post(posting: Posting, by: User | None, at: datetime, on: date) -> Transaction:
-    return post_many([posting], by=by, at=at, on=on)[0]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import events
 from lending.errors import Refused
 from lending.models import ApprovalRequest, User
+from lending.services import checks
 from lending.services.steps import step
 
 DAYS_OPEN = 14
@@ -54,8 +55,7 @@ def ask(
     """Put a command before a second person; the payload is plain JSON."""
     if command not in COMMANDS:
         raise Refused("command", _("There is no such command."), field="command")
-    if not reason.strip():
-        raise Refused("reason", _("Say why."), field="reason")
+    checks.reason(reason, field="reason")
     request = ApprovalRequest.objects.create(
         command=command,
         payload=payload,
@@ -84,8 +84,7 @@ def approve(*, request_id: int, by: User, at: datetime, on: date, remark: str = 
 @transaction.atomic
 def reject(*, request_id: int, by: User, at: datetime, remark: str) -> ApprovalRequest:
     """Refuse it, with a word why."""
-    if not remark.strip():
-        raise Refused("remark", _("Say why."), field="remark")
+    checks.reason(remark, field="remark")
     request = _checked(request_id, by, at, remark)
     request.reject(checker=by)
     request.save()

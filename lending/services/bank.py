@@ -271,8 +271,7 @@ def set_aside(
 @transaction.atomic
 def ignore(*, line_id: int, reason: str, by: User | None, at: datetime) -> BankLine:
     """It is no payment of a customer: interest of the bank, a transfer of our own."""
-    if not reason.strip():
-        raise Refused("reason", _("Say why."), field="reason")
+    checks.reason(reason, field="reason")
     line = _lock(line_id)
     line.ignore(reason=reason)
     return _handled(line, "bank.ignored", None, by=by, at=at)

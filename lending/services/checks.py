@@ -19,3 +19,9 @@ def amount(value: Decimal, *, field: str = "amount") -> None:
         raise Refused("amount", _("The amount has more than two decimals."), field=field)
     if value > LARGEST:
         raise Refused("amount", _("The amount is too large."), field=field)
+
+
+def reason(text: str, *, field: str = "note") -> None:
+    """Words that say why, where a later reader will ask."""
+    if not text.strip():
+        raise Refused(field, _("Say why."), field=field)

@@ -179,18 +179,8 @@ def ask_waiver(
     """Ask to give up INTEREST, FEE or PENALTY that a loan owes."""
     checks.amount(amount)
     loan = Loan.objects.get(pk=loan_id)
-    details = {"kind": kind, "amount": str(amount), "key": key, "note": reason}
-    return _ask(
-        "loan.waive",
-        {"loan_id": loan_id},
-        details,
-        reason=reason,
-        customer_id=loan.customer_id,
-        amount=amount,
-        by=by,
-        at=at,
-        on=on,
-    )
+    asked = {"kind": kind, "amount": str(amount)}
+    return _ask_for_loan("loan.waive", loan, amount, asked, key, reason, by=by, at=at, on=on)
 
 
 def waive(
@@ -220,17 +210,8 @@ def ask_restructuring(
     """Ask for another schedule of a loan."""
     loan = Loan.objects.select_related("product").get(pk=loan_id)
     restructure.check(loan, kind, on)
-    return _ask(
-        "loan.restructure",
-        {"loan_id": loan_id},
-        {"kind": kind, "details": details, "key": key, "note": reason},
-        reason=reason,
-        customer_id=loan.customer_id,
-        amount=loan.principal,
-        by=by,
-        at=at,
-        on=on,
-    )
+    asked = {"kind": kind, "details": details}
+    return _ask_for_loan("loan.restructure", loan, loan.principal, asked, key, reason, by=by, at=at, on=on)
 
 
 def ask_acceleration(
@@ -238,17 +219,7 @@ def ask_acceleration(
 ) -> ApprovalRequest:
     """Ask to call a loan in."""
     loan = Loan.objects.get(pk=loan_id)
-    return _ask(
-        "loan.accelerate",
-        {"loan_id": loan_id},
-        {"key": key, "note": reason},
-        reason=reason,
-        customer_id=loan.customer_id,
-        amount=loan.principal,
-        by=by,
-        at=at,
-        on=on,
-    )
+    return _ask_for_loan("loan.accelerate", loan, loan.principal, {}, key, reason, by=by, at=at, on=on)
 
 
 def ask_write_off(
@@ -256,17 +227,8 @@ def ask_write_off(
 ) -> ApprovalRequest:
     """Ask to give a loan up in the books."""
     loan = Loan.objects.get(pk=loan_id)
-    return _ask(
-        "loan.write_off",
-        {"loan_id": loan_id},
-        {"key": key, "note": reason},
-        reason=reason,
-        customer_id=loan.customer_id,
-        amount=loan.principal + loan.interest + loan.fee + loan.penalty,
-        by=by,
-        at=at,
-        on=on,
-    )
+    owed = loan.principal + loan.interest + loan.fee + loan.penalty
+    return _ask_for_loan("loan.write_off", loan, owed, {}, key, reason, by=by, at=at, on=on)
 
 
 def ask_reversal(
@@ -297,6 +259,30 @@ def ask_go_live(*, product_id: int, reason: str, by: User, at: datetime, on: dat
 
 
 @transaction.atomic
+def _ask_for_loan(
+    command: str,
+    loan: Loan,
+    amount: Decimal,
+    asked: dict[str, Any],
+    key: str,
+    reason: str,
+    *,
+    by: User,
+    **when: Any,
+) -> ApprovalRequest:
+    """Ask for a transaction on a loan; it will carry that key and the reason as its note."""
+    return _ask(
+        command,
+        {"loan_id": loan.pk},
+        {**asked, "key": key, "note": reason},
+        reason=reason,
+        customer_id=loan.customer_id,
+        amount=amount,
+        by=by,
+        **when,
+    )
+
+
 def _ask(
     command: str, subject: dict[str, int], details: dict[str, Any], *, reason: str, by: User, **options: Any
 ) -> ApprovalRequest:

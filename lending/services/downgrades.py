@@ -11,7 +11,7 @@ from lending.engine.classes import Tier
 from lending.errors import Refused
 from lending.models import ApprovalRequest, AssetClass, Downgrade, Loan, User
 from lending.selectors.classing import yardstick
-from lending.services import approvals
+from lending.services import approvals, checks
 
 UPGRADE = "loan.upgrade"
 
@@ -107,8 +107,7 @@ def _check_upgrade(loan: Loan, to: int, on: date) -> Downgrade:
 
 
 def _lock(loan_id: int, reason: str) -> Loan:
-    if not reason.strip():
-        raise Refused("reason", _("Say why."), field="reason")
+    checks.reason(reason, field="reason")
     loan = Loan.objects.select_for_update().get(pk=loan_id)
     if loan.state not in Loan.OWING:
         raise Refused("loan_closed", _("The loan owes nothing: it has no class to change."))

@@ -13,7 +13,7 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Customer, Instalment, Loan, Transaction, User
 from lending.services import adjust, checks, notices, restructure, suspense
-from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, post_many
+from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, post, post_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def repay(
     posting = Posting(
         loan_id, Type.REPAYMENT, amount, key, value_on or on, channel=channel, currency=currency
     )
-    return post_many([posting], by=by, at=at, on=on)[0]
+    return post(posting, by=by, at=at, on=on)
 
 
 def pay(
@@ -182,7 +182,7 @@ def settle(
         raise Refused("loan_closed", _("The loan owes nothing that could be settled."))
     amount = payoff(loan, on).total
     posting = Posting(loan_id, Type.SETTLEMENT, amount, key, on, channel=channel)
-    posted = post_many([posting], by=by, at=at, on=on)[0]
+    posted = post(posting, by=by, at=at, on=on)
     notices.queue(
         customer=loan.customer,
         template="loan_settled",
@@ -219,10 +219,9 @@ def _adjust(
     on: date,
 ) -> Transaction:
     checks.amount(amount)
-    if not note.strip():
-        raise Refused("note", _("Say why."), field="note")
+    checks.reason(note)
     posting = Posting(loan_id, type_, amount, key, on, kind=kind, note=note)
-    return post_many([posting], by=by, at=at, on=on)[0]
+    return post(posting, by=by, at=at, on=on)
 
 
 @transaction.atomic
@@ -238,8 +237,7 @@ def reverse(
         raise Refused("reversed", _("This transaction has been reversed already."))
     if not known:
         adjust.check_reversible(original)
-    if not note.strip():
-        raise Refused("note", _("Say why."), field="note")
+    checks.reason(note)
     posting = Posting(
         original.loan_id,
         Type.REVERSAL,
@@ -249,7 +247,7 @@ def reverse(
         reverses_id=original.pk,
         note=note,
     )
-    posted = post_many([posting], by=by, at=at, on=on)[0]
+    posted = post(posting, by=by, at=at, on=on)
     if original.kind == FROM_SUSPENSE and not known:
         suspense.restore(original, by=by, at=at, on=on)
     if restructure.is_restructuring(original):
@@ -266,7 +264,7 @@ def write_off(*, loan_id: int, key: str, note: str, by: User | None, at: datetim
     if posted:
         return posted
     posting = Posting(loan_id, Type.WRITE_OFF, max(owed, ZERO), key, on, note=note)
-    return post_many([posting], by=by, at=at, on=on)[0]
+    return post(posting, by=by, at=at, on=on)
 
 
 def recover(
@@ -275,4 +273,4 @@ def recover(
     """Money that came in on a loan after it was written off."""
     checks.amount(amount)
     posting = Posting(loan_id, Type.RECOVERY, amount, key, on, channel=channel)
-    return post_many([posting], by=by, at=at, on=on)[0]
+    return post(posting, by=by, at=at, on=on)

@@ -89,8 +89,7 @@ def _lock(mandate_id: int) -> Mandate:
 @transaction.atomic
 def suspend(*, mandate_id: int, reason: str, by: User | None, at: datetime) -> Mandate:
     """Take nothing for now."""
-    if not reason.strip():
-        raise Refused("reason", _("Say why."), field="reason")
+    checks.reason(reason, field="reason")
     mandate = _lock(mandate_id)
     mandate.suspend(reason=reason)
     mandate.save()

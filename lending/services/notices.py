@@ -41,10 +41,12 @@ class Wording:
 Templates = dict[tuple[str, str, str], Wording]  # by code, channel and language
 
 # Asked for every message, so it is kept plain.
-NEWEST = """
+NEWEST = bulk.Tuples(
+    """
 SELECT DISTINCT ON (code, channel, language) code, channel, language, id, subject, body
 FROM lending_noticetemplate WHERE code = ANY(%s) ORDER BY code, channel, language, version DESC
 """
+)
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +127,7 @@ def queue_many(messages: Iterable[Message], *, at: datetime) -> list[Notice]:
 def _newest(codes: set[str]) -> Templates:
     found = {
         (code, channel, language): Wording(number, language, subject, body)
-        for code, channel, language, number, subject, body in bulk.fetch(NEWEST, sorted(codes))
+        for code, channel, language, number, subject, body in NEWEST(sorted(codes))
     }
     if unknown := codes - {code for code, _channel, _language in found}:
         raise LookupError(f"no message template: {', '.join(sorted(unknown))}")

@@ -68,6 +68,7 @@ INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan
 HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
 WRITTEN = (*Instalment.AMOUNTS, "statement")
+WRITTEN_OF_LOANS = (*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on")
 IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
 
 
@@ -101,7 +102,7 @@ class Posting:
 
 
 @dataclass(slots=True)
-class _Account:
+class Account:
     """A loan being posted to: its row, its instalments, and its history so far."""
 
     loan: Loan
@@ -117,12 +118,17 @@ class _Account:
 class _Read:
     """What one batch works on: everything locked, and keys for the rows that it will write."""
 
-    accounts: dict[int, _Account]
+    accounts: dict[int, Account]
     lines: dict[int, CreditLine]
     known: dict[str, Transaction]
     ids: list[int]
     entry_ids: list[int]
     chart: ledger.Chart
+
+
+def post(posting: Posting, *, by: User | None, at: datetime, on: date) -> Transaction:
+    """Post one; see `post_many`."""
+    return post_many([posting], by=by, at=at, on=on)[0]
 
 
 @transaction.atomic
@@ -164,19 +170,44 @@ def _read(postings: Sequence[Posting]) -> "_Read":
     )
     if len(loans) < len(ids):
         raise Loan.DoesNotExist(f"no loan {sorted({*ids} - {loan.pk for loan in loans})}")
-    accounts = {loan.pk: _Account(loan, engine.Terms.from_json(loan.terms), loan.principal) for loan in loans}
-    for row in instalments:
-        accounts[row.loan_id].instalments[row.number] = row
-    for posted in history:
-        accounts[posted.loan_id].history.append(posted)
     return _Read(
-        accounts,
+        _accounts(loans, instalments, history),
         {line.pk: line for line in lines},
         {row.key: row for row in known},
         new,
         entries,
         ledger.Chart.of(chart),
     )
+
+
+def _accounts(
+    loans: Sequence[Loan], instalments: Sequence[Instalment], history: Sequence[Transaction]
+) -> dict[int, Account]:
+    accounts = {loan.pk: Account(loan, engine.Terms.from_json(loan.terms), loan.principal) for loan in loans}
+    for row in instalments:
+        accounts[row.loan_id].instalments[row.number] = row
+    for posted in history:
+        accounts[posted.loan_id].history.append(posted)
+    return accounts
+
+
+def lock(loan_id: int) -> Account:
+    """A loan and all that is theirs, locked as for a posting. Raises Loan.DoesNotExist."""
+    _lines, *found = bulk.read(
+        (LINES, [[loan_id]]), (LOANS, [[loan_id]]), (INSTALMENTS, [[loan_id]]), (HISTORY, [[loan_id]])
+    )
+    accounts = _accounts(*found)
+    if not accounts:
+        raise Loan.DoesNotExist(f"no loan {loan_id}")
+    return accounts[loan_id]
+
+
+def replay(terms: engine.Terms, history: Sequence[Transaction], on: date) -> engine.LoanState:
+    """The fold of these transactions as of `on`. Raises Refused for one that cannot have happened."""
+    try:
+        return engine.replay(terms, as_events(history), on)
+    except engine.EventError as error:
+        raise Refused("impossible", str(error)) from error
 
 
 def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: date) -> Transaction:
@@ -216,22 +247,19 @@ def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
     ]
 
 
-def _fold(account: _Account, posted: Transaction, on: date, entry_id: int) -> ledger.Booking:
+def _fold(account: Account, posted: Transaction, on: date, entry_id: int) -> ledger.Booking:
     """Fold the loan with the new transaction into its rows; returns the difference to book."""
     _check(account.loan, posted, on)
     history = [*account.history, posted]
-    try:
-        state = engine.replay(account.terms, as_events(history), on)
-    except engine.EventError as error:
-        raise Refused("impossible", str(error)) from error
+    state = replay(account.terms, history, on)
     account.history = history
     position = state.position(on)
-    lines = _difference(account.loan, position)
+    lines = difference(account.loan, position)
     lines += _contra(account, posted, lines)
     split = state.splits.get(posted.key, engine.Split())
     posted.principal, posted.interest, posted.fee = split.principal, split.interest, split.fee
     posted.penalty, posted.credit = split.penalty, split.overpaid
-    _materialise(account, state, position, on)
+    materialise(account, state, position, on)
     return ledger.Booking(
         key=f"transaction:{posted.key}",
         memo=str(Type(posted.type).value),
@@ -266,7 +294,8 @@ def _check_currency(posting: Posting, loan: Loan) -> None:
         raise Refused("currency", _("The loan is in another currency."), field="currency")
 
 
-def _difference(loan: Loan, position: engine.Position) -> list[tuple[str, Decimal]]:
+def difference(loan: Loan, position: engine.Position) -> list[tuple[str, Decimal]]:
+    """By account, what the books lack of that position."""
     return [
         (account, sign * (getattr(position, part) - getattr(loan, part)))
         for part, (account, sign) in ACCOUNTS.items()
@@ -274,7 +303,7 @@ def _difference(loan: Loan, position: engine.Position) -> list[tuple[str, Decima
 
 
 def _contra(
-    account: _Account, posted: Transaction, lines: list[tuple[str, Decimal]]
+    account: Account, posted: Transaction, lines: list[tuple[str, Decimal]]
 ) -> list[tuple[str, Decimal]]:
     """The other side: where the money went. An upfront fee is kept back when the first of a loan is paid out."""
     rest = -sum((amount for _, amount in lines), ZERO)
@@ -289,7 +318,7 @@ def _contra(
     return [(_contra_account(posted), rest)] if rest else []
 
 
-def _is_first(account: _Account, paid_out: Transaction) -> bool:
+def _is_first(account: Account, paid_out: Transaction) -> bool:
     return account.history[0].pk == paid_out.pk
 
 
@@ -304,7 +333,8 @@ def _contra_account(posted: Transaction) -> str:
     return CONTRA[Type(original.type)]
 
 
-def _materialise(account: _Account, state: engine.LoanState, position: engine.Position, on: date) -> None:
+def materialise(account: Account, state: engine.LoanState, position: engine.Position, on: date) -> None:
+    """Put the fold into the rows of the loan; nothing is written yet."""
     loan = account.loan
     for part in ACCOUNTS:
         setattr(loan, part, getattr(position, part))
@@ -318,7 +348,7 @@ def _materialise(account: _Account, state: engine.LoanState, position: engine.Po
     account.surplus = {number for number in account.instalments if number > len(state.rows)}
 
 
-def _materialise_row(account: _Account, row: engine.InstalmentState, bill_id: int | None) -> None:
+def _materialise_row(account: Account, row: engine.InstalmentState, bill_id: int | None) -> None:
     """A bill stays with the due date that it was made for, whatever number the instalment has by now."""
     values = {name: getattr(row, name, None) for name in Instalment.AMOUNTS}
     values["penalty_base"], values["statement_id"] = row.principal_days, bill_id
@@ -370,7 +400,7 @@ def _write(
         ledger.post(bookings, read.chart)
         bulk.insert_many(new)
         bulk.update_many([row for a in accounts for row in a.changed.values() if row.pk], WRITTEN)
-        bulk.update_many(loans, [*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on"])
+        bulk.update_many(loans, WRITTEN_OF_LOANS)
         bulk.update_many(_moved_lines(read), ["used"])
         events.record_many([_event(row, read.accounts[row.loan_id].loan, by, at) for row in posted])
 
@@ -388,7 +418,7 @@ def _event(row: Transaction, loan: Loan, by: User | None, at: datetime) -> Any:
     )
 
 
-def _sorted_out(accounts: list[_Account]) -> tuple[list[Instalment], list[int]]:
+def _sorted_out(accounts: list[Account]) -> tuple[list[Instalment], list[int]]:
     """The instalments that the loans have now and had not, and the keys of those that they had and have not."""
     new = [row for account in accounts for row in account.changed.values() if row.pk is None]
     surplus = [account.instalments[number].pk for account in accounts for number in account.surplus]

@@ -17,8 +17,8 @@ from lending.engine import calendar
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Loan, ReliefRequest, Transaction, User
-from lending.services import adjust, notices
-from lending.services.posting import Posting, Type, post_many
+from lending.services import adjust, checks, notices
+from lending.services.posting import Posting, Type, post
 
 KINDS = Transaction.RESTRUCTURINGS
 # A hardship plan where nobody says otherwise: half the rate, half as many instalments again, three months' holiday.
@@ -44,12 +44,11 @@ def restructure(
     """
     loan = Loan.objects.select_for_update(of=("self",)).select_related("customer", "product").get(pk=loan_id)
     if known := Transaction.objects.filter(key=key).first():
-        return post_many([_posting(loan, kind, details, key, note, known.value_on)], by=by, at=at, on=on)[0]
+        return post(_posting(loan, kind, details, key, note, known.value_on), by=by, at=at, on=on)
     check(loan, kind, on)
-    if not note.strip():
-        raise Refused("note", _("Say why."), field="note")
+    checks.reason(note)
     before = _schedule(loan)
-    posted = post_many([_posting(loan, kind, details, key, note, value_on or on)], by=by, at=at, on=on)[0]
+    posted = post(_posting(loan, kind, details, key, note, value_on or on), by=by, at=at, on=on)
     if _schedule(loan) == before:
         raise Refused("changes_nothing", _("This would change nothing."))
     _watch(loan, on, by=by, at=at)
@@ -171,8 +170,7 @@ def withdraw_relief(*, request_id: int, by: User | None, at: datetime) -> Relief
 @transaction.atomic
 def decline_relief(*, request_id: int, answer: str, by: User | None, at: datetime) -> ReliefRequest:
     """Say no, with words that the customer reads."""
-    if not answer.strip():
-        raise Refused("answer", _("Say why."), field="answer")
+    checks.reason(answer, field="answer")
     request = _open(request_id)
     request.decline(at=at, by=by, answer=answer)
     request.save()

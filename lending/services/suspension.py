@@ -21,7 +21,7 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import InterestSuspension, Loan, Transaction, User
 from lending.selectors import accrued
-from lending.services import ledger, targets
+from lending.services import checks, ledger, targets
 from lending.services.steps import step
 from lending.services.targets import Target
 
@@ -106,8 +106,7 @@ def resume_many(
 
 
 def _lock(loan_ids: Sequence[int], reason: str) -> list[Loan]:
-    if not reason.strip():
-        raise Refused("reason", _("Say why."), field="reason")
+    checks.reason(reason, field="reason")
     loans = list(Loan.objects.filter(pk__in=loan_ids).order_by("pk").select_for_update())
     if len(loans) < len(set(loan_ids)):
         raise Refused("loan", _("There is no such loan."), field="loan")

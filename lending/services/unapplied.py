@@ -22,7 +22,7 @@ from lending.models import (
     User,
 )
 from lending.services import approvals, checks, loans, notices, suspense
-from lending.services.posting import FROM_SUSPENSE, Posting, Type, post_many
+from lending.services.posting import FROM_SUSPENSE, Posting, Type, post
 from lending.services.steps import step
 
 REFUND, SET_ASIDE = "unapplied.refund", "transaction.set_aside"
@@ -89,11 +89,8 @@ def apply(
     if customer_id is not None:
         _lock_customer(customer_id)
     money = _lock(unapplied_id)
-    known = UnappliedMove.objects.filter(key=key).first()
-    if known:
-        return _same(known, money, amount)
-    if amount > money.left:
-        raise Refused("too_much", _("Less than that is still held."), field="amount")
+    if _moved(money, amount, key):
+        return money
     payer_id = _post(money, amount, customer_id, loan_id, key, value_on, by=by, at=at, on=on)
     suspense.take(
         money, UnappliedMove.Kind.APPLIED, amount, key=key, customer_id=payer_id, by=by, at=at, on=on
@@ -126,7 +123,7 @@ def _post(
         posting = Posting(
             loan_id, type_, amount, key, day, kind=FROM_SUSPENSE, channel="unapplied", payment_key=key
         )
-        post_many([posting], by=by, at=at, on=on)
+        post(posting, by=by, at=at, on=on)
         return loan.customer_id
     if customer_id is None:
         raise Refused("target", _("Name a customer or a loan."), field="customer")
@@ -137,10 +134,14 @@ def _post(
     return customer_id
 
 
-def _same(known: UnappliedMove, money: UnappliedMoney, amount: Decimal) -> UnappliedMoney:
-    if (known.money_id, known.amount) != (money.pk, amount):
+def _moved(money: UnappliedMoney, amount: Decimal, key: str) -> bool:
+    """Whether this key has moved the money before. Refuses it for another move, and more than is held."""
+    known = UnappliedMove.objects.filter(key=key).first()
+    if known and (known.money_id, known.amount) != (money.pk, amount):
         raise Refused("key_reused", _("This key was used for another transaction."), field="key")
-    return money
+    if not known and amount > money.left:
+        raise Refused("too_much", _("Less than that is still held."), field="amount")
+    return known is not None
 
 
 def _lock(unapplied_id: int) -> UnappliedMoney:
@@ -234,11 +235,8 @@ def refund(
     """Pay some of it back: out of suspense, out of the bank. Staff ask for it with `ask_refund`."""
     checks.amount(amount)
     money = _lock(unapplied_id)
-    known = UnappliedMove.objects.filter(key=key).first()
-    if known:
-        return _same(known, money, amount)
-    if amount > money.left:
-        raise Refused("too_much", _("Less than that is still held."), field="amount")
+    if _moved(money, amount, key):
+        return money
     suspense.take(
         money,
         UnappliedMove.Kind.REFUNDED,

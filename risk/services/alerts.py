@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from lending import events
 from lending.errors import Refused
 from lending.models import CreditLine, User
+from lending.services import checks
 from risk.models import Alert
 from risk.services.controls import give_back
 
@@ -27,8 +28,7 @@ def judge(*, alert_id: int, outcome: str, by: User, at: datetime) -> Alert:
 @transaction.atomic
 def lift(*, alert_id: int, note: str, by: User, at: datetime) -> Alert:
     """End an alert and give back what it took; what tripped it does not trip it again in its cool-down."""
-    if not note.strip():
-        raise Refused("note", _("Say why."), field="note")
+    checks.reason(note)
     alert = lock(alert_id)
     alert.lift(by=by, at=at)
     alert.save()
