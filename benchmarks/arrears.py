@@ -6,30 +6,19 @@ the next 30 days. Times are those of the wall, of one run, on whatever else the 
 """
 
 import argparse
-import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from house import metric, own_database, report, say
 
-import django  # noqa: E402
-
-django.setup()
-
-from django.test.utils import setup_databases, teardown_databases  # noqa: E402
-
-from dunning.models import Case, Contact  # noqa: E402
-from dunning.services import cases, promises, strategy  # noqa: E402
-from lending import reference  # noqa: E402
-from lending.models import Consent, Customer, Instalment, Loan, Product  # noqa: E402
+from dunning.models import Case, Contact
+from dunning.services import cases, promises, strategy
+from lending import reference
+from lending.models import Consent, Customer, Instalment, Loan, Product
 
 TODAY = date(2026, 6, 15)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -40,12 +29,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=2000)
     size = parser.parse_args().customers
-    made = setup_databases(verbosity=0, interactive=False)
-    try:
+    with own_database("arrears"):
         populate(size)
-        print(json.dumps({"benchmark": "arrears", "metrics": measure(size)}))
-    finally:
-        teardown_databases(made, verbosity=0)
+        report("arrears", measure(size), {})
 
 
 def populate(size: int) -> None:
@@ -119,7 +105,7 @@ def measure(size: int) -> list[dict[str, Any]]:
         "a day": TODAY + 2 * DAY,
         "the same day again": TODAY + 2 * DAY,
     }
-    metrics = [metric for name, day in days.items() for metric in one_day(name, day, size)]
+    metrics = [one for name, day in days.items() for one in one_day(name, day, size)]
     say(f"{Case.objects.count()} cases, {Contact.objects.count()} contacts")
     return metrics
 
@@ -140,15 +126,11 @@ def timed(name: str, action: Callable[[], int], size: int) -> dict[str, Any]:
     spent = (time.perf_counter() - start) * 1000
     say(f"{name}: {rows} rows in {spent:,.1f} ms")
     goal = GOALS.get(name) if size == 2000 else None
-    return {"name": name, "value": round(spent, 1), "unit": "ms", "goal": goal, "better": "lower"}
+    return metric(name, round(spent, 1), "ms", goal, "lower")
 
 
 def moment(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 10, tzinfo=SHANGHAI)
-
-
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

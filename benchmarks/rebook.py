@@ -1,30 +1,27 @@
 """How long a payment dated back to the start of a loan of 500 transactions takes: fold, difference, entry, commit.
 
-Run it on a database of its own: `python benchmarks/rebook.py`. It makes a test database and drops it.
+`python benchmarks/rebook.py [--quick]`, on a database that it makes and drops.
 """
 
-import json
-import os
+import argparse
 import statistics
-import sys
 import time
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-sys.path[:0] = [os.getcwd(), os.path.join(os.getcwd(), "collections")]
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+from house import metric, own_database, report
 
-TRANSACTIONS, ROUNDS = 500, 9
+from lending import engine, reference
+from lending.models import Product
+from lending.services import booking, close, customers, loans, posting
+
+TRANSACTIONS = 500
 START = date(2020, 1, 2)
 
 
-def measure() -> list[tuple[float, float]]:
+def measure(rounds: int) -> list[tuple[float, float]]:
     """Of each payment dated back to the start: seconds by the clock, and of this process's own work."""
-    from lending import engine, reference
-    from lending.models import Product
-    from lending.services import booking, close, customers, loans, posting
-
     at = datetime(2020, 1, 2, 12, tzinfo=ZoneInfo("Asia/Shanghai"))
     reference.install()
     close.open_books(on=START)
@@ -55,7 +52,7 @@ def measure() -> list[tuple[float, float]]:
         on=days[-1],
     )
     taken = []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         began, worked = time.perf_counter(), time.process_time()
         loans.repay(
             loan_id=loan.pk,
@@ -71,26 +68,17 @@ def measure() -> list[tuple[float, float]]:
 
 
 def main() -> None:
-    import django
-
-    django.setup()
-    from django.conf import settings
-    from django.test.utils import get_runner, setup_test_environment
-
-    setup_test_environment()
-    runner = get_runner(settings)(verbosity=0, interactive=False)
-    old = runner.setup_databases()
-    try:
-        taken = measure()
-    finally:
-        runner.teardown_databases(old)
-    clock, work = (round(statistics.median(one), 4) for one in zip(*taken, strict=True))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer payments, for a look")
+    rounds = 3 if parser.parse_args().quick else 9
+    with own_database("rebook"):
+        taken = measure(rounds)
+    clock, work = (statistics.median(one) for one in zip(*taken, strict=True))
     metrics = [
-        {"name": "a payment dated back before 500 others", "value": clock, "goal": 0.2},
-        {"name": "of it Python's own work", "value": work, "goal": None},
+        metric("a payment dated back before 500 others", clock, "seconds", 0.2, "lower"),
+        metric("of it Python's own work", work, "seconds", None, "lower"),
     ]
-    common = {"unit": "seconds", "better": "lower"}
-    print(json.dumps({"benchmark": "rebook", "metrics": [metric | common for metric in metrics]}))
+    report("rebook", metrics, {})
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -122,3 +123,10 @@ def lend(books: date, at: datetime) -> Callable[..., Loan]:
         )
 
     return make
+
+
+@pytest.fixture
+def only_books(settings: Any) -> None:
+    """A close of nothing but the books: for tests that live through many days."""
+    mine = ("lending.services.interest", "lending.services.accrual", "lending.services.books")
+    settings.CLOSE_STEPS = [step for step in settings.CLOSE_STEPS if step.startswith(mine)]

@@ -33,14 +33,7 @@ from .conftest import MONDAY, moment
 from .ledger_support import agrees, lend
 
 D = Decimal
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def only_money(settings: Any) -> None:
-    """A close of nothing but the books: these tests live through many days."""
-    mine = ("lending.services.interest", "lending.services.accrual", "lending.services.books")
-    settings.CLOSE_STEPS = [step for step in settings.CLOSE_STEPS if step.startswith(mine)]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("only_books")]
 
 
 @pytest.fixture

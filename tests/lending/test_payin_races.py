@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +45,7 @@ from lending.services.bulk_payments import Options
 from tests.support import eventually
 
 from .conftest import MONDAY, moment
+from .race_support import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -72,25 +72,8 @@ def bought(name: str, amount: str = "9000") -> Loan:
 
 
 @pytest.fixture
-def together() -> Iterator[Callable[..., list[Any]]]:
-    """Run the calls at the same moment, each on a connection of its own; refusals come back as values."""
-
-    def run(*calls: Callable[[], Any]) -> list[Any]:
-        gate = threading.Barrier(len(calls))
-
-        def one(call: Callable[[], Any]) -> Any:
-            gate.wait()
-            try:
-                return call()
-            except (Refused, TransitionNotAllowed) as refused:
-                return refused
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(one, calls))
-
-    yield run
+def together() -> Callable[..., list[Any]]:
+    return partial(at_once, refusals=(Refused, TransitionNotAllowed))
 
 
 def taken(text: str, **options: Any) -> PaymentFile:

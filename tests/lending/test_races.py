@@ -1,14 +1,11 @@
 """Two connections at once: whatever the order, money moves once and limits hold."""
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from lending import reference
 from lending.errors import Refused
@@ -17,6 +14,7 @@ from lending.selectors.ledger import tie_out
 from lending.services import close, customers, lines, loans, purchases
 
 from .conftest import MONDAY, moment
+from .race_support import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -36,25 +34,8 @@ def line(transactional_db: None) -> CreditLine:
 
 
 @pytest.fixture
-def together() -> Iterator[Callable[..., list[Any]]]:
-    """Run the calls at the same moment, each on a connection of its own; refusals come back as values."""
-
-    def run(*calls: Callable[[], Any]) -> list[Any]:
-        gate = threading.Barrier(len(calls))
-
-        def one(call: Callable[[], Any]) -> Any:
-            gate.wait()
-            try:
-                return call()
-            except Refused as refused:
-                return refused
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(one, calls))
-
-    yield run
+def together() -> Callable[..., list[Any]]:
+    return at_once
 
 
 def authorise(line: CreditLine, ref: str, amount: str = "600") -> Any:

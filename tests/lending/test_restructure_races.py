@@ -4,11 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
-from threading import Barrier
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from lending.models import JournalEntry, Loan, Product, Transaction
 from lending.services import accrual, adjust, close, customers, lines, loans, purchases, restructure
 
 from .conftest import MONDAY, moment
+from .race_support import at_once
 from .test_money import books_agree
 
 D = Decimal
@@ -57,25 +56,8 @@ def committed(transactional_db: None) -> Loan:
 
 
 @pytest.fixture
-def together() -> Iterator[Callable[..., list[Any]]]:
-    """Run the calls at the same moment, each on a connection of its own; refusals come back as values."""
-
-    def run(*calls: Callable[[], Any]) -> list[Any]:
-        gate = Barrier(len(calls))
-
-        def one(call: Callable[[], Any]) -> Any:
-            gate.wait()
-            try:
-                return call()
-            except Refused as refused:
-                return refused
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(len(calls)) as pool:
-            return list(pool.map(one, calls))
-
-    yield run
+def together() -> Callable[..., list[Any]]:
+    return at_once
 
 
 def prepays(loan: Loan, key: str = "prepay") -> Transaction:
