@@ -44,6 +44,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Offers and cost sheets"), "contract", "lending.offer"),
             Item(_("Customers"), "group", "lending.customer"),
             Item(_("Credit lines"), "credit_card", "lending.creditline"),
+            Item(_("Limit offers"), "trending_up", "lending.limitoffer"),
             Item(_("Purchases"), "shopping_cart", "lending.purchase"),
             Item(_("Loans"), "request_quote", "lending.loan"),
             Item(_("Requests for relief"), "volunteer_activism", "lending.reliefrequest"),
@@ -58,6 +59,10 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Appeals"), "feedback", "risk.appeal"),
             Item(_("Controls"), "tune", "risk.control"),
             Item(_("Assessments"), "fact_check", "risk.assessment"),
+            Item(_("Limits reviewed"), "swap_vert", "risk.linereview"),
+            Item(_("Reviews of limits"), "event_available", "risk.reviewday"),
+            Item(_("Nights of scoring"), "nights_stay", "risk.scorenight"),
+            Item(_("Behaviour scores"), "timeline", "risk.behaviourscore"),
             Item(_("Policies"), "rule", "risk.policyversion"),
             Item(_("Models"), "model_training", "risk.modelversion"),
             Item(

@@ -2,7 +2,8 @@
 
 _FILE = (
     *("view_platformevent", "view_customerday", "view_financialstatement", "view_assessment"),
-    *("view_alert", "view_appeal", "view_control"),
+    *("view_alert", "view_appeal", "view_control", "view_linereview", "view_reviewday"),
+    *("view_behaviourscore", "view_scorenight"),
 )
 _WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion")
 
@@ -19,6 +20,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_FILE,
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
+        "change_scorenight",
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     "collector": ("view_customerday", "view_alert", "view_appeal"),

@@ -17,6 +17,7 @@ from risk import features
 from risk.admin.assessments import figure, outcome_label
 from risk.models import Alert, Appeal, Assessment, CustomerDay
 from risk.reasons import control_text
+from risk.review_words import review_text
 from risk.selectors.features import vectors
 
 WORDS = {
@@ -28,6 +29,7 @@ WORDS = {
     "appeal.opened": _("Appeal received"),
     "appeal.upheld": _("Appeal upheld"),
     "appeal.rejected": _("Appeal rejected"),
+    "line.reviewed": _("Limit cut by the review"),
     "control.changed": _("Levels of a control changed"),
     "statement.filed": _("Financial statement filed"),
     "statement.refused": _("Financial statement refused"),
@@ -86,6 +88,8 @@ def customer_sections(customer: Customer, on: date) -> list[Section]:
     return [
         _alerts_of(customer),
         _appeals_of(customer),
+        _reviews_of(customer),
+        _scores_of(customer),
         _assessments_of(customer),
         _features_of(customer),
         _months_of(customer, on),
@@ -127,6 +131,27 @@ def _appeals_of(customer: Customer) -> Section:
     )
     columns = [_("When"), _("State"), _("What the customer says"), _("Answer")]
     return _section(_("Appeals"), columns, rows, "view_appeal")
+
+
+def _reviews_of(customer: Customer) -> Section:
+    rows = (
+        (
+            record_link(one, one.on),
+            one.get_outcome_display(),
+            f"{money(one.limit_before)} → {money(one.limit_after)}",
+            review_text(one),
+        )
+        for one in customer.line_reviews.order_by("-pk")[:MONTHS]
+    )
+    columns = [_("When"), _("Outcome"), _("Limit"), _("Reason")]
+    return _section(_("Limits reviewed"), columns, rows, "view_linereview")
+
+
+def _scores_of(customer: Customer) -> Section:
+    found = customer.behaviour_scores.select_related("model").order_by("-on")[:MONTHS]
+    rows = ((one.on, f"{one.score:.0f}", f"{one.pd:.2%}", one.grade, one.model) for one in found)
+    columns = [_("When"), _("Score"), _("Probability of default"), _("Grade"), _("Model")]
+    return _section(_("Behaviour scores"), columns, rows, "view_behaviourscore")
 
 
 def _assessments_of(customer: Customer) -> Section:

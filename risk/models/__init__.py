@@ -1,18 +1,24 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.events import CustomerDay, PlatformEvent
+from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
 
 __all__ = [
     "Alert",
     "Appeal",
     "Assessment",
+    "BehaviourScore",
     "Control",
     "CustomerDay",
     "Dataset",
     "FinancialStatement",
+    "LineReview",
     "ModelVersion",
     "PlatformEvent",
     "PolicyVersion",
+    "ReviewDay",
+    "ScoreChunk",
+    "ScoreNight",
     "Segment",
 ]
