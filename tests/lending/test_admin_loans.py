@@ -18,6 +18,7 @@ from lending.models import (
     Product,
     ReliefRequest,
     Transaction,
+    UnappliedMoney,
 )
 from lending.services import applications, loans, offers, restructure, tranches
 from tests.lending.admin_support import button, desk, page, words
@@ -71,6 +72,19 @@ def test_a_prepayment_is_shown_then_confirmed(make_loan: Make) -> None:
     again = accountant.post(button(loan, "prepay"), form | {"step": "confirm"}, follow=True)
     assert again.status_code == 200
     assert loan.transactions.filter(type="PREPAYMENT").count() == 1
+
+
+def test_a_repayment_dated_ahead_is_held(make_loan: Make) -> None:
+    loan, accountant = make_loan("1200", 6), desk("accountant")
+    ahead = BusinessDate.current() + timedelta(days=3)
+    form, shown = fill(accountant, loan, "repay", amount="10", channel="bank", value_on=ahead.isoformat())
+    assert "before that day closes" in words(shown)
+    sent = form | {"step": "confirm", "seen": seen_on(shown)}
+    done = accountant.post(button(loan, "repay"), sent, follow=True)
+    assert "will be posted when its day closes" in words(done)
+    held = UnappliedMoney.objects.get()
+    assert (held.loan_id, held.value_on, held.left) == (loan.pk, ahead, D("10.00"))
+    assert not loan.transactions.filter(type="REPAYMENT").exists()
 
 
 def test_a_preview_that_no_longer_holds_is_shown_again(make_loan: Make, at: Any) -> None:
