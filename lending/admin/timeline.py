@@ -244,7 +244,6 @@ _CODES = {
         UnappliedMoney.Reason,
         Debit.Reason,
         ReliefRequest.Reason,
-        ReliefRequest.Wish,
     )
     for code, words in choices.choices
 } | {
@@ -258,6 +257,8 @@ _CODES = {
     "LOWER": _("Same term, smaller instalments"),
 }
 _CODES |= {one.name: one.label for one in AssetClass} | {"CONTAGION": _("the customer's other loans")}
+# Figures whose codes mean something else there than anywhere else.
+_CODES_OF = {"wish": dict(ReliefRequest.Wish.choices)}
 # Names under which events keep amounts, as text; what merely changed has none.
 _AMOUNTS = {"amount", "value", "limit", "overdue", "to", ""}
 # Fingerprints mean nothing to a reader.
@@ -335,7 +336,7 @@ def text_of(name: str, value: Any) -> str:
         return details_in_words(value)
     if name in _AMOUNTS and _is_number(value):
         return money(value)
-    return str(_CODES.get(value, value)) if isinstance(value, str) else str(value)
+    return str(_CODES_OF.get(name, _CODES).get(value, value)) if isinstance(value, str) else str(value)
 
 
 def details_in_words(details: dict[str, Any]) -> str:
