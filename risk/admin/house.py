@@ -15,7 +15,7 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
-from risk.models import Alert, Appeal, Assessment, CustomerDay
+from risk.models import Alert, Appeal, Assessment, CustomerDay, ScoringFailure
 from risk.reasons import control_text
 from risk.review_words import review_text
 from risk.selectors.features import vectors
@@ -29,6 +29,8 @@ WORDS = {
     "appeal.opened": _("Appeal received"),
     "appeal.upheld": _("Appeal upheld"),
     "appeal.rejected": _("Appeal rejected"),
+    "application.scoring_given_up": _("Scoring given up"),
+    "application.scoring_retried": _("Scoring to be tried again"),
     "line.reviewed": _("Limit cut by the review"),
     "control.changed": _("Levels of a control changed"),
     "statement.filed": _("Financial statement filed"),
@@ -54,6 +56,8 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         yield _alerts()
     if user.has_perm("risk.view_assessment"):
         yield _waiting()
+    if user.has_perm("risk.retry_scoring"):
+        yield _given_up()
 
 
 def _list(name: str, query: str) -> str:
@@ -81,6 +85,12 @@ def _waiting() -> Card:
     count = Application.objects.filter(state=Application.State.SUBMITTED).count()
     url = _list("lending_application", "state__exact=SUBMITTED")
     return Card(_("Waiting for a score"), count, url, icon="hourglass", permission="lending.view_application")
+
+
+def _given_up() -> Card:
+    count = ScoringFailure.objects.filter(state=ScoringFailure.State.DEAD).count()
+    url = _list("risk_scoringfailure", "state__exact=DEAD")
+    return Card(_("Scorings given up"), count, url, icon="error", tone="danger" if count else "")
 
 
 def customer_sections(customer: Customer, on: date) -> list[Section]:

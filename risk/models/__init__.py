@@ -1,6 +1,7 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.events import CustomerDay, PlatformEvent
+from risk.models.failures import ScoringFailure
 from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
 
@@ -20,5 +21,6 @@ __all__ = [
     "ReviewDay",
     "ScoreChunk",
     "ScoreNight",
+    "ScoringFailure",
     "Segment",
 ]
