@@ -1,5 +1,6 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
+from risk.models.enquiries import Enquiry, EnquiryResult
 from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.failures import ScoringFailure
 from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
@@ -13,6 +14,8 @@ __all__ = [
     "Control",
     "CustomerDay",
     "Dataset",
+    "Enquiry",
+    "EnquiryResult",
     "FinancialStatement",
     "LineReview",
     "ModelVersion",
