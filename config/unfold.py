@@ -66,6 +66,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Nights of scoring"), "nights_stay", "risk.scorenight"),
             Item(_("Behaviour scores"), "timeline", "risk.behaviourscore"),
             Item(_("Policies"), "rule", "risk.policyversion"),
+            Item(_("Leaves for forbidden features"), "policy_alert", "risk.featurewaiver"),
             Item(_("Models"), "model_training", "risk.modelversion"),
             Item(
                 _("Features"),

@@ -5,6 +5,7 @@ from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.failures import ScoringFailure
 from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
+from risk.models.waivers import FeatureWaiver
 
 __all__ = [
     "Alert",
@@ -16,6 +17,7 @@ __all__ = [
     "Dataset",
     "Enquiry",
     "EnquiryResult",
+    "FeatureWaiver",
     "FinancialStatement",
     "LineReview",
     "ModelVersion",

@@ -9,6 +9,7 @@ from lending import events
 from lending.errors import Refused
 from lending.models import User
 from risk.models import ModelVersion
+from risk.services import waivers
 
 State = ModelVersion.State
 
@@ -17,6 +18,7 @@ State = ModelVersion.State
 def challenge(*, model_id: int, by: User | None, at: datetime) -> ModelVersion:
     """Let a validated model score in the shadow of the champion."""
     model = _lock(model_id)
+    waivers.check_card(model.scorecard, segment=model.segment, at=at)
     model.challenge()
     model.save()
     events.record("model.challenged", model, by=by, at=at)
@@ -29,6 +31,7 @@ def promote(*, model_id: int, by: User, at: datetime) -> ModelVersion:
     model = _lock(model_id)
     if by is None or by.pk == model.author_id:
         raise Refused("same_person", _("A second person must approve: this is your own work."))
+    waivers.check_card(model.scorecard, segment=model.segment, at=at)
     model.promote(approver=by, at=at)
     for old in ModelVersion.objects.filter(segment=model.segment, state=State.CHAMPION):
         _retire(old, by, at)
