@@ -25,7 +25,7 @@ SOURCES = {
     INDUSTRY: _("Industry"),
 }
 
-PERSON, COMPANY = "PERSON", "COMPANY"
+PERSON, COMPANY, SUPPLIER = "PERSON", "COMPANY", "SUPPLIER"
 MONTHS = 6  # of 30 days, that steadiness looks at
 RISKIER, SAFER, UNSURE = 1, -1, 0
 
@@ -379,7 +379,15 @@ COMPANY_FEATURES = (
     UTILISATION,
 )
 
-BY_SEGMENT: dict[str, tuple[Feature, ...]] = {PERSON: PERSON_FEATURES, COMPANY: COMPANY_FEATURES}
+SUPPLIER_FEATURES = tuple(
+    feature for feature in COMPANY_FEATURES if feature.source in (PROFILE, DAYS, DUE, INDUSTRY, LINE)
+)
+
+BY_SEGMENT: dict[str, tuple[Feature, ...]] = {
+    PERSON: PERSON_FEATURES,
+    COMPANY: COMPANY_FEATURES,
+    SUPPLIER: SUPPLIER_FEATURES,
+}
 ALL: dict[str, Feature] = {f.name: f for features in BY_SEGMENT.values() for f in features}
 
 
