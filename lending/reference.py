@@ -291,6 +291,7 @@ STARTER_PRODUCTS: list[dict[str, Any]] = [
         "name_zh": "供应商应收融资",
         "kind": "LOAN",
         "audience": "COMPANY",
+        "for_suppliers": True,
         "method": "BULLET",
         "annual_rate": "0.084",
         "day_count": "ACT/360",

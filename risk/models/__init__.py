@@ -1,7 +1,8 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.events import CustomerDay, PlatformEvent
-from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
+from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion
+from risk.models.segment import Segment, in_segment, segment_of
 
 __all__ = [
     "Alert",
@@ -15,4 +16,6 @@ __all__ = [
     "PlatformEvent",
     "PolicyVersion",
     "Segment",
+    "in_segment",
+    "segment_of",
 ]

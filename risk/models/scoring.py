@@ -12,11 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
-from lending.models import Application, Customer, User
+from lending.models import Application, User
 from risk.engine.policy import Rule
 from risk.engine.scorecard import Scorecard
-
-Segment = Customer.Kind
+from risk.models.segment import Segment
 
 
 def _known_segment(model: str) -> models.CheckConstraint:

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Customer, Event
+from lending.models import Application, Event
 from lending.services import applications
 from lending.shares import EVERYBODY, Share
 from risk.engine import policy
 from risk.judgment import Judgment, judge
-from risk.models import Assessment, ModelVersion, PolicyVersion
+from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segment_of
 from risk.selectors import facts
 from risk.selectors.features import Moment, Vector, vectors_at
 from risk.services import filings
@@ -46,9 +46,9 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     of the others. `on` is the day of `at` unless given; of the customers, those in `share` are looked at.
     """
     on = on or timezone.localtime(at).date()
-    waiting = share.of_customers(Application.objects.filter(**WAITING)).select_related("customer")
+    waiting = share.of_customers(Application.objects.filter(**WAITING)).select_related("customer", "product")
     found = list(waiting.order_by("submitted_at", "pk")[:limit])
-    panels = {segment: panel(segment) for segment in {row.customer.kind for row in found}}
+    panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     vectors = _vectors(found)
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
     return sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
@@ -75,10 +75,10 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
 
     One that was assessed before keeps its assessment; one that does not wait for a decision has none.
     """
-    row = Application.objects.select_related("customer").get(pk=application_id)
+    row = Application.objects.select_related("customer", "product").get(pk=application_id)
     if row.state != Application.State.SUBMITTED:
         return Assessment.objects.filter(application=row).first()
-    panels = {row.customer.kind: panel(row.customer.kind)}
+    panels = {segment_of(row): panel(segment_of(row))}
     return next(iter(_score([row.pk], _vectors([row]), panels, at, on)), None)
 
 
@@ -97,9 +97,9 @@ def panel(segment: str) -> Panel:
 def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:
     """The features of each application as of its submission, with the accounts that it brought."""
     found: dict[int, Vector] = {}
-    for segment in Customer.Kind.values:
-        mine = [row for row in rows if row.customer.kind == segment]
-        if segment == Customer.Kind.COMPANY:
+    for segment in Segment.values:
+        mine = [row for row in rows if segment_of(row) == segment]
+        if segment != Segment.PERSON:
             for row in mine:
                 filings.file_answers(row)
         moments = [Moment(row.customer_id, _submitted(row)) for row in mine]
@@ -124,7 +124,7 @@ def _score(
     inputs = facts.inputs_many(claimed, [vectors[row.pk] for row in claimed], on)
     cases = []
     for row, known in zip(claimed, inputs, strict=True):
-        judges = panels[row.customer.kind]
+        judges = panels[segment_of(row)]
         cases.append(_Case(row, judges, known, _judge(judges.champion, judges.live, known)))
     _decide(cases, at, on)
     made = bulk.create_many([_assessment(case, at) for case in cases])

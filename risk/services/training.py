@@ -30,6 +30,7 @@ from risk.engine import metrics, training
 from risk.engine.binning import MAX_BINS
 from risk.engine.scorecard import FACTOR, OFFSET, FeatureSpec, Scorecard, numbers
 from risk.models import Dataset, ModelVersion
+from risk.models.segment import SEGMENT_SQL
 from risk.selectors.features import Moment, Vector, vectors_at
 
 BAD_DAYS = 30
@@ -39,18 +40,19 @@ MINIMUM_BAD_TRAIN, MINIMUM_BAD_TEST, MINIMUM_ROWS = 14, 6, 150
 FEW_BAD = 20  # with fewer of them to test on, the AUC is a rough guess
 WEAK_AUC, LEAK_AUC, LEAK_IV = 0.55, 0.90, 0.5
 
-MATURED = """
+MATURED = f"""
     SELECT a.id, a.customer_id, a.submitted_at,
            bool_or(least(i.paid_on, %(day)s) - i.due_on >= %(bad_days)s) AS bad
     FROM lending_application a
-    JOIN lending_customer c ON c.id = a.customer_id AND c.kind = %(segment)s
+    JOIN lending_customer c ON c.id = a.customer_id
+    JOIN lending_product p ON p.id = a.product_id AND {SEGMENT_SQL} = %(segment)s
     LEFT JOIN lending_creditline line ON line.application_id = a.id
     JOIN lending_loan l ON l.application_id = a.id OR l.line_id = line.id
     JOIN lending_instalment i ON i.loan_id = l.id AND i.total > 0
     WHERE coalesce(line.opened_on, l.disbursed_on) <= %(day)s - %(window)s
       AND i.due_on <= coalesce(line.opened_on, l.disbursed_on) + %(window)s - %(bad_days)s
     GROUP BY a.id ORDER BY a.submitted_at, a.id
-"""
+"""  # noqa: S608 - the part is our own constant
 
 
 class TooLittleData(Exception):

@@ -12,6 +12,7 @@ from lending.errors import Refused
 from lending.models import Application, Customer, Event, Notice, Product, RuleParameter
 from lending.services import applications, close, customers, offers
 from lending.words import reason
+from risk import features
 from risk.models import Assessment, FinancialStatement, ModelVersion, PolicyVersion
 from risk.reasons import RULES, choices, codes, reason_text
 from risk.services import models, policies, scoring
@@ -330,6 +331,23 @@ def test_a_red_industry_is_declined(apply, approver, at):
     application.customer.industry.standing = "RED"
     application.customer.industry.save()
     assert score(application)[1].reasons == ["INDUSTRY_STOP"]
+
+
+# --- suppliers ----------------------------------------------------------------------------------------------
+
+
+def test_a_supplier_is_judged_by_models_and_policies_of_its_own(apply, approver, at):
+    champion(approver, at, segment="COMPANY", leverage=(0.8, 2.0))
+    champion(approver, at, segment="SUPPLIER", disputes_180d=(5, 2.0))
+    made, _application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (made.model.segment, made.policy.segment, made.outcome) == ("SUPPLIER", "SUPPLIER", "APPROVE")
+    assert set(made.features) == set(features.names("SUPPLIER"))
+
+
+def test_a_supplier_without_a_champion_goes_to_a_person(apply, approver, at):
+    champion(approver, at, segment="COMPANY")
+    _made, application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (application.state, application.reasons) == ("REFERRED", ["NO_SCORE"])
 
 
 # --- governance ---------------------------------------------------------------------------------------------
