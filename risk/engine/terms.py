@@ -23,6 +23,7 @@ BASES = {
     "multiple_of_affordability": "affordability",
 }
 PRICES = ("annual_rate", "fee_rate")  # yearly fraction; fraction of the principal with each instalment
+PLACES = 8
 RANGES = ("exposure", "affordability")
 CONDITIONS = ("product", *(f"{name}_{end}" for name in RANGES for end in ("from", "below")))
 TERMS = ("outcome", "max", *BASES, *PRICES)
@@ -200,8 +201,8 @@ def _row_faults(row: Row) -> list[str]:
             wrong.append(f"{name} must be an amount above zero")
     for name in PRICES:
         value = amount(row.get(name))
-        if name in row and (value is None or not 0 <= value < 1):
-            wrong.append(f"{name} must be a fraction from 0 to 1")
+        if name in row and (value is None or not 0 <= value < 1 or value != round(value, PLACES)):
+            wrong.append(f"{name} must be a fraction from 0 to 1, of at most {PLACES} places")
     return wrong
 
 

@@ -245,7 +245,7 @@ def test_faults_of_cells_are_told_by_row() -> None:
         {"product": "card", "fee_rate": "0.01"},
     ]
     assert terms.faults({"A": rows}, ["A"]) == {
-        "A.1": ["annual_rate must be a fraction from 0 to 1"],
+        "A.1": ["annual_rate must be a fraction from 0 to 1, of at most 8 places"],
         "A.2": ["exposure ends before it begins"],
         "A.3": ["a row with an outcome sets neither limit nor price"],
         "A.4": ["product must be a code or a list of codes", "affordability must be a number"],
