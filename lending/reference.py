@@ -142,6 +142,8 @@ RULES = [
     ("LINE_REVIEW_DAYS", "", "365", "days", "2020-07-17", None, "商业银行互联网贷款管理暂行办法", "", "P"),
     ("MINIMUM_AGE", "", "18", "years", "2021-01-01", None, "民法典", "17", "V"),
     ("SECOND_PERSON_ABOVE", "", "50000", "CNY", "2020-01-01", None, HOUSE, "", "H"),
+    # Days within which a person answers who was asked to look at a decline again (PIPL art. 24(3) sets none).
+    ("REVIEW_DAYS", "", "3", "days", "2021-11-01", None, HOUSE, "", "H"),
     ("WAIVE_ALONE_UP_TO", "", "0", "CNY", "2020-01-01", None, HOUSE, "", "H"),
     ("CONTACT_QUIET_FROM", "", "22", "hour", "2025-02-28", None, GBT, "", "P"),
     ("CONTACT_QUIET_TO", "", "8", "hour", "2025-02-28", None, GBT, "", "P"),

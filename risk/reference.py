@@ -108,5 +108,6 @@ def _first_policy(segment: str, rules: list[dict[str, str]], matrix: dict[str, A
     policy = PolicyVersion(
         segment=segment, version=1, rules=rules, matrix=matrix, note="Ships with OpenTab", created_at=now
     )
+    policy.shadow()
     policy.go_live(approver=None, at=now)
     policy.save(force_insert=True)

@@ -74,14 +74,16 @@ def _list(name: str, query: str) -> str:
 
 def _applications(user: Any, on: date) -> Card:
     waiting = Application.objects.filter(state=State.REFERRED)
-    reviews = waiting.exclude(review_requested_at=None).count()
+    reviews = waiting.exclude(review_requested_at=None)
+    late = reviews.filter(review_due_on__lt=on).count()
     return Card(
         _("Applications waiting"),
         count := waiting.count(),
         _list("application", f"state__exact={State.REFERRED}&o=8"),
-        _("%(count)s ask for a review by a person") % {"count": reviews},
+        _("%(count)s ask for a review by a person, %(late)s are overdue")
+        % {"count": reviews.count(), "late": late},
         "inbox",
-        "warning" if count else "",
+        "danger" if late else "warning" if count else "",
     )
 
 

@@ -15,6 +15,7 @@ from lending import fields
 from lending.models import Application, User
 from risk.engine.policy import Rule
 from risk.engine.scorecard import Scorecard
+from risk.judgment import fingerprint
 from risk.models.segment import Segment
 
 
@@ -220,11 +221,16 @@ class PolicyVersion(FSMModelMixin, models.Model):
     def compiled_rules(self) -> list[Rule]:
         return [Rule(**rule) for rule in self.rules]
 
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of rules and matrix: a version that was changed behind our back shows."""
+        return fingerprint([self.segment, self.version, self.rules, self.matrix])
+
     @transition(field="state", source=State.DRAFT, target=State.SHADOW)
     def shadow(self) -> None:
         """It answers beside the live policy and decides nothing."""
 
-    @transition(field="state", source=[State.DRAFT, State.SHADOW], target=State.LIVE)
+    @transition(field="state", source=State.SHADOW, target=State.LIVE)
     def go_live(self, *, approver: User | None, at: datetime) -> None:
         """It decides from now on."""
         self.approver, self.approved_at = approver, at
@@ -260,7 +266,12 @@ class Assessment(models.Model):
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
     reasons = ArrayField(models.CharField(max_length=60), verbose_name=_("reasons"), default=list, blank=True)
     limit = fields.money(_("limit"), null=True, blank=True, default=None)
+    # The price, where the policy sets one; else the product's own.
+    annual_rate = fields.rate(_("annual rate"), null=True, blank=True, default=None)
+    fee_rate = fields.rate(_("fee rate per instalment"), null=True, blank=True, default=None)
     trace = models.JSONField(_("how it came about"), default=list)
+    # SHA-256 of the inputs, the model, the policy and the answer as they were; `manage.py replay_decision` compares.
+    fingerprints = models.JSONField(_("fingerprints"), default=dict)
     # What challengers and policies in the shadow would have said; it decided nothing.
     shadow = models.JSONField(_("in the shadow"), default=list)
     at = models.DateTimeField(_("at"))

@@ -15,9 +15,9 @@ from lending.models import Application, Event
 from lending.services import applications
 from lending.shares import EVERYBODY, Share
 from risk.engine import policy
-from risk.judgment import Judgment, judge
+from risk.judgment import Judgment
 from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segment_of
-from risk.selectors import facts
+from risk.selectors import decisions, facts
 from risk.selectors.features import Moment, Vector, vectors_at
 from risk.services import filings
 
@@ -125,7 +125,7 @@ def _score(
     cases = []
     for row, known in zip(claimed, inputs, strict=True):
         judges = panels[segment_of(row)]
-        cases.append(_Case(row, judges, known, _judge(judges.champion, judges.live, known)))
+        cases.append(_Case(row, judges, known, decisions.judged(judges.champion, judges.live, known)))
     _decide(cases, at, on)
     made = bulk.create_many([_assessment(case, at) for case in cases])
     events.record_many([_assessed(one, at) for one in made])
@@ -164,6 +164,11 @@ def _assessment(case: _Case, at: datetime) -> Assessment:
         outcome=case.judgment.outcome,
         reasons=list(case.judgment.reasons),
         limit=case.judgment.limit,
+        annual_rate=case.judgment.annual_rate,
+        fee_rate=case.judgment.fee_rate,
+        fingerprints=decisions.fingerprints(
+            case.judges.champion, case.judges.live, case.inputs, case.judgment
+        ),
         trace=list(case.judgment.trace),
         shadow=_shadow(case.judges, case.inputs),
         at=at,
@@ -176,15 +181,6 @@ def _assessed(made: Assessment, at: datetime) -> Event:
     )
 
 
-def _judge(model: ModelVersion | None, version: PolicyVersion | None, inputs: Mapping[str, Any]) -> Judgment:
-    return judge(
-        model.scorecard if model else None,
-        version.compiled_rules if version else None,
-        version.matrix if version else {},
-        inputs,
-    )
-
-
 def _decide(cases: Sequence[_Case], at: datetime, on: date) -> None:
     """Carry the judgments out. Where lending refuses to make the offer (its cost is above the cap, say), a person
     decides, and the trace says why."""
@@ -194,8 +190,8 @@ def _decide(cases: Sequence[_Case], at: datetime, on: date) -> None:
             continue
         if case.judgment.outcome != policy.APPROVE:
             raise answer
-        trace = (*case.judgment.trace, {"rule": "offer", "error": answer.code})
-        case.judgment = Judgment(case.judgment.result, policy.REFER, ("NOT_OFFERABLE",), None, trace)
+        case.inputs = {**case.inputs, "not_offerable": answer.code}
+        case.judgment = decisions.judged(case.judges.champion, case.judges.live, case.inputs)
         refused.append(case)
     for answer in _carry_out(refused, at, on):
         if isinstance(answer, Refused):
@@ -209,6 +205,8 @@ def _carry_out(cases: Sequence[_Case], at: datetime, on: date) -> list[Applicati
             outcome=case.judgment.outcome,
             reasons=case.judgment.reasons,
             amount=case.judgment.limit,
+            annual_rate=case.judgment.annual_rate,
+            fee_rate=case.judgment.fee_rate,
             grade=case.judgment.result.grade if case.judgment.result else "",
         )
         for case in cases
@@ -222,7 +220,7 @@ def _shadow(judges: Panel, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
         (model, judges.live) for model in judges.challengers
     ]
     pairs += [(judges.champion, version) for version in judges.shadows]
-    return [_told(model, version, _judge(model, version, inputs)) for model, version in pairs]
+    return [_told(model, version, decisions.judged(model, version, inputs)) for model, version in pairs]
 
 
 def _told(model: ModelVersion | None, version: PolicyVersion | None, judgment: Judgment) -> dict[str, Any]:
@@ -237,8 +235,3 @@ def _told(model: ModelVersion | None, version: PolicyVersion | None, judgment: J
         "reasons": list(judgment.reasons),
         "limit": str(judgment.limit) if judgment.limit is not None else None,
     }
-
-
-def replay(assessment: Assessment) -> Judgment:
-    """The judgment again, from the kept inputs and the versions that made it."""
-    return _judge(assessment.model, assessment.policy, assessment.inputs)

@@ -26,7 +26,7 @@ MACHINES = {
     },
     PolicyVersion: {
         "shadow": ({}, {"DRAFT": "SHADOW"}),
-        "go_live": ({"approver": WHO, "at": AT}, {"DRAFT": "LIVE", "SHADOW": "LIVE"}),
+        "go_live": ({"approver": WHO, "at": AT}, {"SHADOW": "LIVE"}),
         "retire": ({"at": AT}, dict.fromkeys(["DRAFT", "SHADOW", "LIVE"], "RETIRED")),
     },
     Alert: {
