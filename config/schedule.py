@@ -16,6 +16,10 @@ CLOSE_STEPS: list[str] = [
     "lending.services.unapplied.apply_unapplied",
     "lending.services.arrears.hold",
     "risk.services.controls.release",
+    # Limits over life: what ran out, who may have more or less, and whose yearly approval is missing.
+    "lending.services.limit_offers.expire",
+    "risk.services.reviews.review",
+    "lending.services.reapproval.hold",
     # How bad each loan is at the end of the day.
     "lending.services.classes.measure",
     "lending.services.classes.classify",
@@ -47,6 +51,8 @@ BEAT_SCHEDULE = {
     "collect debits": {"task": "lending.tasks.collect_debits", "schedule": crontab(minute=30, hour="7-21/2")},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
+    # In the evening, before the day closes with the review; again, should it have been stopped.
+    "score lines": {"task": "risk.tasks.rescore_lines", "schedule": crontab(minute="*/10", hour="21-23")},
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",
         "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),

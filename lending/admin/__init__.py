@@ -11,6 +11,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     customers,
     house,
     ledger,
+    limit_offers,
     lines,
     loans,
     mandates,

@@ -21,8 +21,8 @@ from lending import clock, downloads, words
 from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.forms import ActionForm, amount_field
 from lending.admin.filters import ReviewFilter
+from lending.admin.forms import ActionForm, amount_field
 from lending.admin.parts import Section, label, link, money, page_of, percent, record_link, state_label
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document, Product
@@ -284,11 +284,12 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         )
         return _("The application waits for an officer.")
 
-
     @service_action(
         _("Ask for a review"),
         permission="lending.decide_application",
-        available=lambda application: application.state == State.DECLINED and not application.review_requested_at,
+        available=lambda application: (
+            application.state == State.DECLINED and not application.review_requested_at
+        ),
         icon="gavel",
         confirm=_(
             "For a customer who asked by phone or letter. A person decides again; an approval takes two people."

@@ -17,7 +17,7 @@ from lending import clock
 from lending.admin.parts import Card, allowed, money, percent
 from lending.models import Application, ApprovalRequest, BusinessDate, Collateral, CreditLine, Notice
 from lending.roles import ROLES
-from lending.selectors import portfolio
+from lending.selectors import portfolio, reapproval
 
 State = Application.State
 EXPIRING = timedelta(days=30)
@@ -60,6 +60,7 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         ("lending.check_approval", _approvals),
         ("lending.add_approvalrequest", _own_requests),
         ("lending.steer_line", _suspended),
+        ("lending.steer_line", _to_approve_again),
         ("lending.change_collateral", _expiring),
         ("lending.view_notice", _failed_notices),
         ("lending.view_dayclose", _days_to_close),
@@ -118,6 +119,18 @@ def _suspended(user: Any, on: date) -> Card:
         _list("creditline", "state__exact=SUSPENDED"),
         _("on hold for any cause"),
         "block",
+    )
+
+
+def _to_approve_again(user: Any, on: date) -> Card:
+    late, soon = reapproval.overdue(on).count(), reapproval.due_soon(on).count()
+    return Card(
+        _("Lines to be approved again"),
+        late + soon,
+        _list("creditline", f"approval={'late' if late else 'soon'}&o=9"),
+        _("%(count)s overdue, the others within 30 days") % {"count": late},
+        "event_repeat",
+        "warning" if late else "",
     )
 
 

@@ -19,6 +19,7 @@ from lending.models.house import (
     RuleParameter,
 )
 from lending.models.ledger import JournalEntry, JournalLine
+from lending.models.limit_offer import LimitOffer
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
@@ -61,6 +62,7 @@ __all__ = [
     "JournalEntry",
     "JournalLine",
     "LimitChange",
+    "LimitOffer",
     "LineHold",
     "Loan",
     "LoanSnapshot",

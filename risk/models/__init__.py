@@ -1,6 +1,8 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.events import CustomerDay, PlatformEvent
+from risk.models.failures import ScoringFailure
+from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion
 from risk.models.segment import Segment, in_segment, segment_of
 
@@ -8,13 +10,19 @@ __all__ = [
     "Alert",
     "Appeal",
     "Assessment",
+    "BehaviourScore",
     "Control",
     "CustomerDay",
     "Dataset",
     "FinancialStatement",
+    "LineReview",
     "ModelVersion",
     "PlatformEvent",
     "PolicyVersion",
+    "ReviewDay",
+    "ScoreChunk",
+    "ScoreNight",
+    "ScoringFailure",
     "Segment",
     "in_segment",
     "segment_of",

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from lending import reference
+from lending import clock, reference
 from lending.errors import Refused
 from lending.models import Application, Customer, Event, Notice, Product, RuleParameter
 from lending.services import applications, close, customers, offers
@@ -222,7 +222,9 @@ def test_the_task_finds_what_waits_and_one_failure_holds_up_nobody(apply, model,
     assert states == {first.pk: "SUBMITTED", second.pk: "OFFERED"}
     assert not Assessment.objects.filter(application=first).exists()
     monkeypatch.undo()
-    score_applications()
+    score_applications()  # after a failure comes a pause
+    assert Application.objects.get(pk=first.pk).state == "SUBMITTED"
+    assert scoring.score_waiting(at=clock.now() + timedelta(minutes=1), on=MONDAY) == 1
     assert Application.objects.get(pk=first.pk).state == "REFERRED"
 
 
