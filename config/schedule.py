@@ -47,6 +47,11 @@ BEAT_SCHEDULE = {
     "collect debits": {"task": "lending.tasks.collect_debits", "schedule": crontab(minute=30, hour="7-21/2")},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
+    # When every day of the month before is closed, and once more, should the clock have been stopped.
+    "watch the models": {
+        "task": "risk.tasks.watch_models",
+        "schedule": crontab(minute=40, hour=4, day_of_month="2-4"),
+    },
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",
         "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),

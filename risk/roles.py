@@ -4,7 +4,10 @@ _FILE = (
     *("view_platformevent", "view_customerday", "view_financialstatement", "view_assessment"),
     *("view_alert", "view_appeal", "view_control"),
 )
-_WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion")
+_WORKSHOP = (
+    *("view_dataset", "view_modelversion", "view_policyversion", "view_reading", "view_modelreview"),
+    "add_modelreview",
+)
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.
@@ -19,6 +22,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_FILE,
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
+        "answer_reading",
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     "collector": ("view_customerday", "view_alert", "view_appeal"),

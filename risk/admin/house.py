@@ -15,9 +15,10 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
-from risk.models import Alert, Appeal, Assessment, CustomerDay
+from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading
 from risk.reasons import control_text
 from risk.selectors.features import vectors
+from risk.selectors.models import reviews_due
 
 WORDS = {
     "application.assessed": _("Application scored"),
@@ -35,6 +36,12 @@ WORDS = {
     "model.challenged": _("Model put in the shadow"),
     "model.promoted": _("Model made the champion"),
     "model.retired": _("Model retired"),
+    "model.rolled_back": _("Former champion in charge again"),
+    "model.reviewed": _("Model reviewed"),
+    "model.reproduced": _("Model trained again from its frozen data"),
+    "model.measured": _("Model measured"),
+    "model.alarmed": _("Model measured, with an alarm"),
+    "model.alarm_answered": _("Alarm of a model answered"),
     "policy.drafted": _("Policy drafted"),
     "policy.revised": _("Draft of a policy changed"),
     "policy.shadowed": _("Policy put in the shadow"),
@@ -52,6 +59,10 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         yield _alerts()
     if user.has_perm("risk.view_assessment"):
         yield _waiting()
+    if user.has_perm("risk.answer_reading"):
+        yield _drifting()
+    if user.has_perm("risk.add_modelreview"):
+        yield _reviews(on)
 
 
 def _list(name: str, query: str) -> str:
@@ -79,6 +90,24 @@ def _waiting() -> Card:
     count = Application.objects.filter(state=Application.State.SUBMITTED).count()
     url = _list("lending_application", "state__exact=SUBMITTED")
     return Card(_("Waiting for a score"), count, url, icon="hourglass", permission="lending.view_application")
+
+
+def _drifting() -> Card:
+    count = Reading.objects.exclude(level=Reading.Level.STABLE).filter(answered_at=None).count()
+    url = _list("risk_reading", "alarm=open")
+    return Card(_("Alarms of models"), count, url, icon="monitoring", tone="danger" if count else "")
+
+
+def _reviews(on: date) -> Card:
+    overdue = [pk for pk, due in reviews_due() if due < on]
+    url = _list("risk_modelversion", f"id__in={','.join(map(str, overdue))}" if overdue else "")
+    return Card(
+        _("Models overdue for review"),
+        len(overdue),
+        url,
+        icon="rate_review",
+        tone="warning" if overdue else "",
+    )
 
 
 def customer_sections(customer: Customer, on: date) -> list[Section]:

@@ -21,6 +21,7 @@ LOGISTIC_BINS = 10
 BOOSTING_BINS = 255
 MAX_MEMBERS = 64  # of a category, the most frequent ones
 
+
 @dataclass(frozen=True)
 class Rival:
     """A fitted model of scikit-learn with the bins it reads rows by."""

@@ -23,9 +23,7 @@ class Reading(models.Model):
         WATCH = "WATCH", _("To be watched")
         ACT = "ACT", _("To be acted on")
 
-    model = models.ForeignKey(
-        ModelVersion, models.PROTECT, related_name="readings", verbose_name=_("model")
-    )
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="readings", verbose_name=_("model"))
     month = models.DateField(_("month"), help_text=_("its first day"))
     decisions = models.PositiveIntegerField(_("applications decided"))
     matured = models.PositiveIntegerField(_("with a known end"))
@@ -50,7 +48,9 @@ class Reading(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["model", "month"], name="reading_once_a_month"),
             models.CheckConstraint(condition=Q(month__day=1), name="reading_month_is_its_first_day"),
-            models.CheckConstraint(condition=Q(level__in=["STABLE", "WATCH", "ACT"]), name="reading_level_known"),
+            models.CheckConstraint(
+                condition=Q(level__in=["STABLE", "WATCH", "ACT"]), name="reading_level_known"
+            ),
             models.CheckConstraint(condition=Q(bad__lte=F("matured")), name="reading_bad_among_matured"),
             models.CheckConstraint(
                 condition=Q(answer="", answered_by=None, answered_at=None)
@@ -116,9 +116,7 @@ class Artefact(models.Model):
         BINNED_LOGISTIC = "binned_logistic", _("Binned logistic regression")
         BOOSTING = "boosting", _("Unrestricted boosting")
 
-    model = models.ForeignKey(
-        ModelVersion, models.PROTECT, related_name="artefacts", verbose_name=_("model")
-    )
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="artefacts", verbose_name=_("model"))
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     file = models.FileField(_("file"), upload_to="artefacts/%Y/%m/")
     sha256 = models.CharField(_("fingerprint"), max_length=64)

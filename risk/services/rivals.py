@@ -1,4 +1,4 @@
-"""The rivals of a scorecard: trained on the same rows, tested on the same later ones, kept as files, opened with care."""
+"""The rivals of a scorecard: trained on the same rows, tested on the same later ones, kept as files."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
