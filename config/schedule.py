@@ -53,6 +53,11 @@ BEAT_SCHEDULE = {
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
     # In the evening, before the day closes with the review; again, should it have been stopped.
     "score lines": {"task": "risk.tasks.rescore_lines", "schedule": crontab(minute="*/10", hour="21-23")},
+    # When every day of the month before is closed, and once more, should the clock have been stopped.
+    "watch the models": {
+        "task": "risk.tasks.watch_models",
+        "schedule": crontab(minute=40, hour=4, day_of_month="2-4"),
+    },
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",
         "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),

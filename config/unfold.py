@@ -66,6 +66,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Behaviour scores"), "timeline", "risk.behaviourscore"),
             Item(_("Policies"), "rule", "risk.policyversion"),
             Item(_("Models"), "model_training", "risk.modelversion"),
+            Item(_("Monitoring of models"), "monitoring", "risk.reading"),
             Item(
                 _("Features"),
                 "list_alt",

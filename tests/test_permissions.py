@@ -98,6 +98,9 @@ PAGES = {
     "dunning_legalmatter_document": "dunning.view_legaldocument",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
+    "risk_modelversion_card": "risk.view_modelversion",
+    "risk_modelversion_compare": "risk.view_modelversion",
+    "risk_modelversion_monitoring": "risk.view_modelversion",
     "auth_user_password_change": "lending.change_user",
 }
 

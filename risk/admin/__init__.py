@@ -1,3 +1,12 @@
 """The staff's pages of risk, a module for each room."""
 
-from risk.admin import assessments, controls, failures, feed, models, policies, reviews  # noqa: F401  (each registers its pages)
+from risk.admin import (  # noqa: F401  (each registers its pages)
+    assessments,
+    controls,
+    failures,
+    feed,
+    models,
+    policies,
+    readings,
+    reviews,
+)

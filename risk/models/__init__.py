@@ -2,6 +2,7 @@ from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.failures import ScoringFailure
+from risk.models.monitoring import Artefact, ModelReview, Reading
 from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion
 from risk.models.segment import Segment, in_segment, segment_of
@@ -9,6 +10,7 @@ from risk.models.segment import Segment, in_segment, segment_of
 __all__ = [
     "Alert",
     "Appeal",
+    "Artefact",
     "Assessment",
     "BehaviourScore",
     "Control",
@@ -16,9 +18,11 @@ __all__ = [
     "Dataset",
     "FinancialStatement",
     "LineReview",
+    "ModelReview",
     "ModelVersion",
     "PlatformEvent",
     "PolicyVersion",
+    "Reading",
     "ReviewDay",
     "ScoreChunk",
     "ScoreNight",
