@@ -30,7 +30,7 @@ from lending.models import (
     UnappliedMoney,
     User,
 )
-from lending.services import loans, notices, payment_rows, standing, suspense
+from lending.services import billed_ahead, loans, notices, payment_rows, suspense
 from lending.services.posting import Posting, Type, post_many
 
 State = PaymentRow.State
@@ -286,7 +286,7 @@ def _lock_debts(rows: Sequence[PaymentRow], on: date) -> None:
     line_ids = owed.filter(line__isnull=False).values("line_id")
     list(CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update().values_list("pk"))
     owing = owed.filter(state__in=Loan.OWING).order_by("pk")
-    standing.hold(owing.values_list("pk", flat=True), on=on)
+    billed_ahead.hold(owing.values_list("pk", flat=True), on=on)
     list(owing.select_for_update().values_list("pk"))
 
 

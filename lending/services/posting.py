@@ -3,7 +3,7 @@
 A loan is `replay(terms, transactions)`. Posting locks the lines and loans concerned, always in that order and by
 id, folds each loan with the new transaction, writes what changed in the fold to the rows that hold it, and books
 the difference between the old and the new position as one balanced entry dated today, whatever the value date.
-A loan that the close of the day has billed for the next day already is folded as of that day (services/standing.py).
+A loan that the close of the day has billed for the next day already is folded as of that day (services/billed_ahead.py).
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
@@ -20,7 +20,7 @@ from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import CreditLine, Instalment, JournalEntry, Loan, Transaction, User
-from lending.services import ledger, standing
+from lending.services import billed_ahead, ledger
 
 Type = Transaction.Type
 
@@ -162,7 +162,7 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
     billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
-        (standing.BILLED, [on, ids]),
+        (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
@@ -175,7 +175,7 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
     if len(loans) < len(ids):
         raise Loan.DoesNotExist(f"no loan {sorted({*ids} - {loan.pk for loan in loans})}")
     return _Read(
-        _accounts(loans, instalments, history, {pk: standing.day_of(pk, on, billed) for pk in ids}),
+        _accounts(loans, instalments, history, {pk: billed_ahead.day_of(pk, on, billed) for pk in ids}),
         {line.pk: line for line in lines},
         {row.key: row for row in known},
         new,
@@ -205,9 +205,13 @@ def lock(loan_id: int, *, on: date) -> Account:
     """A loan and all that is theirs, locked as for a posting. Raises Loan.DoesNotExist."""
     ids = [loan_id]
     billed, _lines, *found = bulk.read(
-        (standing.BILLED, [on, ids]), (LINES, [ids]), (LOANS, [ids]), (INSTALMENTS, [ids]), (HISTORY, [ids])
+        (billed_ahead.BILLED, [on, ids]),
+        (LINES, [ids]),
+        (LOANS, [ids]),
+        (INSTALMENTS, [ids]),
+        (HISTORY, [ids]),
     )
-    accounts = _accounts(*found, {loan_id: standing.day_of(loan_id, on, billed)})
+    accounts = _accounts(*found, {loan_id: billed_ahead.day_of(loan_id, on, billed)})
     if not accounts:
         raise Loan.DoesNotExist(f"no loan {loan_id}")
     return accounts[loan_id]

@@ -13,7 +13,7 @@ from lending import reference
 from lending.errors import Refused
 from lending.models import BusinessDate, CreditLine, DayClose, Loan, Product, Transaction
 from lending.selectors.ledger import tie_out
-from lending.services import accrual, close, customers, lines, loans, purchases, refold, standing
+from lending.services import accrual, billed_ahead, close, customers, lines, loans, purchases, refold
 
 from .conftest import MONDAY, moment
 from .race_support import at_once
@@ -138,7 +138,7 @@ def test_a_payment_waits_for_the_bill_of_its_shard(line: CreditLine) -> None:
     close.begin(at=moment(day))
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            row = DayClose.objects.select_for_update().get(date=day, step=standing.OPEN_DAY)
+            row = DayClose.objects.select_for_update().get(date=day, step=billed_ahead.OPEN_DAY)
             row.start(at=moment(day))
             paid = pool.submit(
                 at_once, lambda: loans.settle(loan_id=loan.pk, key="p", by=None, at=AT, on=day)
