@@ -3,7 +3,7 @@
 A loan is `replay(terms, transactions)`. Posting locks the lines and loans concerned, always in that order and by
 id, folds each loan with the new transaction, writes what changed in the fold to the rows that hold it, and books
 the difference between the old and the new position as one balanced entry dated today, whatever the value date.
-A loan that the close of the day has billed for the next day already is folded as of that day (services/billed_ahead.py).
+A loan that the close has billed for the next day already is folded as of that day (services/billed_ahead.py).
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
