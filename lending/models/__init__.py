@@ -24,6 +24,7 @@ from lending.models.loan import Instalment, Loan, Payment, Statement, Transactio
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
 from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
+from lending.models.provision import DefaultRate, LoanProvision, ProvisionMonth, Stage
 from lending.models.relief import ReliefRequest
 from lending.models.user import User
 
@@ -52,6 +53,7 @@ __all__ = [
     "DayClose",
     "Debit",
     "DebitAttempt",
+    "DefaultRate",
     "Document",
     "Downgrade",
     "Event",
@@ -63,6 +65,7 @@ __all__ = [
     "LimitChange",
     "LineHold",
     "Loan",
+    "LoanProvision",
     "LoanSnapshot",
     "Mandate",
     "MandateAccount",
@@ -73,11 +76,13 @@ __all__ = [
     "PaymentFile",
     "PaymentRow",
     "Product",
+    "ProvisionMonth",
     "Purchase",
     "ReliefRequest",
     "RollMonth",
     "Role",
     "RuleParameter",
+    "Stage",
     "Statement",
     "TemporaryLimit",
     "Transaction",
