@@ -9,6 +9,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     close,
     collateral,
     customers,
+    history,
     house,
     ledger,
     lines,
@@ -19,6 +20,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     people,
     periods,
     products,
+    provisions,
     relief,
     unapplied,
 )

@@ -176,9 +176,9 @@ def test_the_scorecard_speaks_for_grades_of_loans_that_are_not_late(
     make_customer: Callable[..., Customer], lend: Callable[..., Loan], settings: Any
 ) -> None:
     settings.GRADE_DEFAULT_RATES = "tests.lending.test_provisioning.two_grades"
-    customer = make_customer()
 
-    def graded(grade: str) -> Loan:
+    def graded(name: str, grade: str) -> Loan:
+        customer = make_customer(name)
         asked = Application.objects.create(
             customer=customer,
             product=Product.objects.get(code="cash-loan"),
@@ -188,7 +188,7 @@ def test_the_scorecard_speaks_for_grades_of_loans_that_are_not_late(
         )
         return lend(customer, application=asked)
 
-    first, other, late_one = graded("A"), graded("C"), late(graded("A"), MARCH, 10)
+    first, other, late_one = graded("甲", "A"), graded("乙", "C"), late(graded("丙", "A"), MARCH, 10)
     close_of(MARCH)
     assert (of(first).pd, of(other).pd, of(late_one).pd) == (D("0.005"), D("0.02"), D("0.15"))
     assert DefaultRate.objects.get(grade="A").source == "SCORECARD"
