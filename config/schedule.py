@@ -24,12 +24,17 @@ CLOSE_STEPS: list[str] = [
     "lending.services.classes.measure",
     "lending.services.classes.classify",
     "lending.services.suspension.follow",
+    "lending.services.reclassification.follow",
     # What the book looked like, before tomorrow changes it.
     "lending.services.history.prepare",
     "lending.services.history.snapshot",
     "lending.services.history.summarise",
     # The books of the day are complete: what was earned stands in them.
     "lending.services.interest.accrue_interest",
+    # At a month end: what is expected to be lost, before the books of the day are summed up.
+    "lending.services.provisioning.observe",
+    "lending.services.provisioning.measure",
+    "lending.services.provisioning.book",
     "lending.services.books.keep",
     "lending.services.sample.compare",
     # What falls due tomorrow is billed, and collections look at the day that opens.

@@ -154,6 +154,29 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
         ],
     ),
     (
+        _("The book"),
+        [
+            *(
+                Item(title, icon, url=f"admin:lending_bookmonth_{name}", permission="lending.view_bookmonth")
+                for title, icon, name in (
+                    (_("Portfolio at risk"), "monitoring", "at_risk"),
+                    (_("Ageing"), "hourglass_bottom", "ageing"),
+                    (_("Roll rates"), "grid_on", "rolls"),
+                    (_("Cure rates"), "healing", "cures"),
+                    (_("Vintages"), "stacked_line_chart", "vintages"),
+                    (_("Concentration"), "donut_small", "concentration"),
+                )
+            ),
+            Item(
+                _("Provisions"),
+                "savings",
+                url="admin:lending_provisionmonth_report",
+                permission="lending.view_provisionmonth",
+            ),
+            Item(_("Rates of default"), "percent", "lending.defaultrate"),
+        ],
+    ),
+    (
         _("House"),
         [
             Item(_("Products"), "sell", "lending.product"),
