@@ -24,12 +24,17 @@ CLOSE_STEPS: list[str] = [
     "lending.services.classes.measure",
     "lending.services.classes.classify",
     "lending.services.suspension.follow",
+    "lending.services.reclassification.follow",
     # What the book looked like, before tomorrow changes it.
     "lending.services.history.prepare",
     "lending.services.history.snapshot",
     "lending.services.history.summarise",
     # The books of the day are complete: what was earned stands in them.
     "lending.services.interest.accrue_interest",
+    # At a month end: what is expected to be lost, before the books of the day are summed up.
+    "lending.services.provisioning.observe",
+    "lending.services.provisioning.measure",
+    "lending.services.provisioning.book",
     "lending.services.books.keep",
     "lending.services.sample.compare",
     # What falls due tomorrow is billed, and collections look at the day that opens.
@@ -53,6 +58,11 @@ BEAT_SCHEDULE = {
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
     # In the evening, before the day closes with the review; again, should it have been stopped.
     "score lines": {"task": "risk.tasks.rescore_lines", "schedule": crontab(minute="*/10", hour="21-23")},
+    # When every day of the month before is closed, and once more, should the clock have been stopped.
+    "watch the models": {
+        "task": "risk.tasks.watch_models",
+        "schedule": crontab(minute=40, hour=4, day_of_month="2-4"),
+    },
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",
         "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),

@@ -341,6 +341,8 @@ APPEAL_READER = "risk.selectors.appeals.of_line"
 LINE_REASONS = "risk.selectors.appeals.why"
 # Puts a reason code of a decision into words of the reader's language.
 REASON_TEXTS = "risk.reasons.reason_text"
+# The chance of default in twelve months by grade, for the provisions of loans that are not late.
+GRADE_DEFAULT_RATES = "risk.selectors.rates.by_grade"
 # The codes an officer may decline with: a function that returns pairs of code and words.
 REASON_CHOICES = "risk.reasons.choices"
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.

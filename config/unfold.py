@@ -68,6 +68,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Policies"), "rule", "risk.policyversion"),
             Item(_("Leaves for forbidden features"), "policy_alert", "risk.featurewaiver"),
             Item(_("Models"), "model_training", "risk.modelversion"),
+            Item(_("Monitoring of models"), "monitoring", "risk.reading"),
             Item(
                 _("Features"),
                 "list_alt",
@@ -152,6 +153,29 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Journal"), "menu_book", "lending.journalentry"),
             Item(_("Daily close"), "event_available", "lending.businessdate"),
             Item(_("Loans set aside"), "playlist_remove", "lending.closeexception"),
+        ],
+    ),
+    (
+        _("The book"),
+        [
+            *(
+                Item(title, icon, url=f"admin:lending_bookmonth_{name}", permission="lending.view_bookmonth")
+                for title, icon, name in (
+                    (_("Portfolio at risk"), "monitoring", "at_risk"),
+                    (_("Ageing"), "hourglass_bottom", "ageing"),
+                    (_("Roll rates"), "grid_on", "rolls"),
+                    (_("Cure rates"), "healing", "cures"),
+                    (_("Vintages"), "stacked_line_chart", "vintages"),
+                    (_("Concentration"), "donut_small", "concentration"),
+                )
+            ),
+            Item(
+                _("Provisions"),
+                "savings",
+                url="admin:lending_provisionmonth_report",
+                permission="lending.view_provisionmonth",
+            ),
+            Item(_("Rates of default"), "percent", "lending.defaultrate"),
         ],
     ),
     (

@@ -70,6 +70,18 @@ WORDINGS: dict[str, Wording] = {
             "{{ home_url }}",
         ),
     ),
+    "review_received": Wording(
+        ("due_on",),
+        Words(
+            "A person looks at your application again",
+            "A person decides about your application again, and answers by {{ due_on }}. It costs nothing: "
+            "{{ home_url }}",
+        ),
+        Words(
+            "我们将人工复核您的申请",
+            "您的申请已转人工复核，我们将在 {{ due_on }}前答复您，不收取任何费用：{{ home_url }}",
+        ),
+    ),
     "loan_restructured": Wording(
         ("loan", "next_due_on", "next_amount", "matures_on"),
         Words(

@@ -46,6 +46,11 @@ _CUSTOMER_FILE = (
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
+# The history of the book and what it is expected to lose.
+_BOOK = (
+    *("view_bookmonth", "view_loansnapshot", "view_provisionmonth", "view_loanprovision"),
+    "view_defaultrate",
+)
 _APPLICATIONS = ("view_application", "view_document", "view_offer")
 _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
@@ -86,6 +91,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "senior_approver": (
         *_FILE_AND_ASK,
+        *_BOOK,
         *_APPLICATIONS,
         *("decide_application", "check_approval", "steer_line", "reveal_customer", "change_customer"),
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
@@ -94,6 +100,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "risk_analyst": (
         *_FILE_AND_ASK,
+        *_BOOK,
         *_APPLICATIONS,
         "steer_line",
         "classify_loan",
@@ -105,6 +112,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "accountant": (
         *_FILE_AND_ASK,
         *_LEDGER,
+        *_BOOK,
         *_MONEY_IN,
         *("post_transaction", "write_off_loan", "change_loan", "check_approval", "disburse_loan"),
         "refund_loan",

@@ -5,7 +5,10 @@ _FILE = (
     *("view_alert", "view_appeal", "view_control", "view_linereview", "view_reviewday"),
     *("view_behaviourscore", "view_scorenight", "view_scoringfailure", "view_enquiry", "view_enquiryresult"),
 )
-_WORKSHOP = ("view_featurewaiver", "view_dataset", "view_modelversion", "view_policyversion")
+_WORKSHOP = (
+    *("view_dataset", "view_modelversion", "view_policyversion", "view_reading", "view_modelreview"),
+    *("add_modelreview", "view_featurewaiver"),
+)
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.
@@ -28,6 +31,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
         *("change_scorenight", "retry_scoring", "ask_source", "ask_waiver"),
+        "answer_reading",
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     # The one thing that the reader of everything may do: to lift a ban, in writing.

@@ -9,6 +9,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     close,
     collateral,
     customers,
+    history,
     house,
     ledger,
     limit_offers,
@@ -20,6 +21,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     people,
     periods,
     products,
+    provisions,
     relief,
     unapplied,
 )

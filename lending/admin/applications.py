@@ -21,8 +21,9 @@ from lending import clock, downloads, words
 from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import ReviewFilter
 from lending.admin.forms import ActionForm, amount_field
-from lending.admin.parts import Section, link, money, page_of, percent, record_link, state_label
+from lending.admin.parts import Section, label, link, money, page_of, percent, record_link, state_label
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document, Product
 from lending.selectors import customer_page as selectors
@@ -122,6 +123,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         "number",
         "state_",
         "waiting",
+        "review_due",
         "customer_link",
         "product",
         "amount",
@@ -132,6 +134,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         ("state", ChoicesDropdownFilter),
         ("product__kind", ChoicesDropdownFilter),
         ("customer__kind", ChoicesDropdownFilter),
+        ReviewFilter,
         ("amount", RangeNumericFilter),
         ("submitted_at", RangeDateFilter),
         "grade",
@@ -154,13 +157,13 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
                     *("customer_link", "state_", "product", "amount", "tenor", "purpose", "submitted_at"),
                     *("approved_amount", "first_tranche", "grade", "reasons_in_words", "decided_at"),
                     "decided_by",
-                    *("decision_note", "review_requested_at"),
+                    *("decision_note", "review_requested_at", "review_due", "overridden_by"),
                 ]
             },
         )
     ]
-    readonly_fields = ["customer_link", "state_", "reasons_in_words"]
-    actions_detail = ["approve", "decline", "refer", "plan_tranches"]
+    readonly_fields = ["customer_link", "state_", "reasons_in_words", "review_due"]
+    actions_detail = ["approve", "decline", "refer", "plan_tranches", "ask_review"]
 
     @display(description=_("application"), ordering="pk")
     def number(self, application: Application) -> str:
@@ -175,6 +178,14 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         if not _waits(application) or application.submitted_at is None:
             return "–"
         return timesince(application.submitted_at, clock.now(), depth=1)
+
+    @display(description=_("review due on"), ordering="review_due_on")
+    def review_due(self, application: Application) -> Any:
+        """By when a person answers who was asked to look again; red when that day is past."""
+        due = application.review_due_on
+        if due is None or application.state != State.REFERRED:
+            return due or "–"
+        return label(due.isoformat(), "danger" if due < clock.today() else "warning")
 
     @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, application: Application) -> Any:
@@ -273,6 +284,21 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         )
         return _("The application waits for an officer.")
 
+    @service_action(
+        _("Ask for a review"),
+        permission="lending.decide_application",
+        available=lambda application: (
+            application.state == State.DECLINED and not application.review_requested_at
+        ),
+        icon="gavel",
+        confirm=_(
+            "For a customer who asked by phone or letter. A person decides again; an approval takes two people."
+        ),
+    )
+    def ask_review(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        applications.ask_review(application_id=application.pk, **acting.moment)
+        return _("A person will look at the application again.")
+
 
 def _customer(customer: Customer) -> Section:
     exposure = customer_page.figures(selectors.exposure(customer, clock.today()))
@@ -330,7 +356,8 @@ def _offers(application: Application) -> Section:
 
 def _pending(application: Application) -> Section:
     rows = ApprovalRequest.objects.filter(
-        command="application.approve", payload__contains={"application_id": application.pk}
+        command__in=["application.approve", "application.override"],
+        payload__contains={"application_id": application.pk},
     ).select_related("maker", "checker")
     return Section(
         _("Second person"),

@@ -1,6 +1,5 @@
 """The first page of the staff: the day's work, the portfolio at a glance, and four charts."""
 
-import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,11 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from lending import clock
+from lending.admin.charts import chart, series
 from lending.admin.parts import Card, allowed, money, percent
 from lending.models import Application, ApprovalRequest, BusinessDate, Collateral, CreditLine, Notice
 from lending.roles import ROLES
@@ -75,14 +74,16 @@ def _list(name: str, query: str) -> str:
 
 def _applications(user: Any, on: date) -> Card:
     waiting = Application.objects.filter(state=State.REFERRED)
-    reviews = waiting.exclude(review_requested_at=None).count()
+    reviews = waiting.exclude(review_requested_at=None)
+    late = reviews.filter(review_due_on__lt=on).count()
     return Card(
         _("Applications waiting"),
         count := waiting.count(),
         _list("application", f"state__exact={State.REFERRED}&o=8"),
-        _("%(count)s ask for a review by a person") % {"count": reviews},
+        _("%(count)s ask for a review by a person, %(late)s are overdue")
+        % {"count": reviews.count(), "late": late},
         "inbox",
-        "warning" if count else "",
+        "danger" if late else "warning" if count else "",
     )
 
 
@@ -194,21 +195,21 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
 def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
     history = portfolio.history(on)
     return [
-        _chart(
+        chart(
             "line",
             _("Outstanding and overdue"),
             [f"{month.on:%Y-%m}" for month in history],
             [
-                _series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
-                _series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
+                series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
+                series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
             ],
         ),
         _outcomes_chart(on),
-        _chart(
+        chart(
             "bar",
             _("Principal by days past due"),
             [name for _low, name in portfolio.BUCKETS][1:],
-            [_series(_("Outstanding principal"), glance.buckets[1:], "#f97316")],
+            [series(_("Outstanding principal"), glance.buckets[1:], "#f97316")],
         ),
         _industry_chart(),
     ]
@@ -218,8 +219,8 @@ def _outcomes_chart(on: date) -> dict[str, Any]:
     months = portfolio.outcomes(on)
     words = {"approved": _("approved"), "declined": _("declined"), "waiting": _("waiting")}
     colours = {"approved": "primary-600", "declined": "#ef4444", "waiting": "#f59e0b"}
-    series = [
-        _series(
+    lines = [
+        series(
             words[outcome],
             [sum(counts.get(state, 0) for state in states) for _month, counts in months],
             colours[outcome],
@@ -227,7 +228,7 @@ def _outcomes_chart(on: date) -> dict[str, Any]:
         for outcome, states in OUTCOMES.items()
     ]
     labels = [f"{month:%Y-%m}" for month, _counts in months]
-    return _chart("bar", _("Applications by outcome"), labels, series, stacked=True)
+    return chart("bar", _("Applications by outcome"), labels, lines, stacked=True)
 
 
 def _industry_chart() -> dict[str, Any]:
@@ -236,46 +237,5 @@ def _industry_chart() -> dict[str, Any]:
     named = [(row.local_name if row else _("Persons and unknown"), amount) for row, amount in shown]
     if rest:
         named.append((_("Others"), sum(amount for _row, amount in rest)))
-    series = [_series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]
-    return _chart("bar", _("Principal by industry"), [name for name, _amount in named], series, lying=True)
-
-
-def _series(name: str, values: Iterable[Any], colour: str) -> dict[str, Any]:
-    shade = colour if colour.startswith("#") else f"var(--color-{colour})"
-    # A picture, not an account: here, and only here, an amount may become a float.
-    points = [float(value) for value in values]
-    return {
-        "label": name,
-        "data": points,
-        "borderColor": shade,
-        "backgroundColor": shade,
-        "displayYAxis": True,
-    }
-
-
-def _chart(
-    kind: str,
-    title: str | Promise,
-    labels: list[str],
-    series: list[dict[str, Any]],
-    *,
-    stacked: bool = False,
-    lying: bool = False,
-) -> dict[str, Any]:
-    axis = {"stacked": stacked, "grid": {"display": False}, "ticks": {"color": "#9ca3af"}}
-    options = {
-        "maintainAspectRatio": False,
-        "animation": False,
-        "indexAxis": "y" if lying else "x",
-        "plugins": {"legend": {"display": len(series) > 1, "align": "end", "labels": {"color": "#9ca3af"}}},
-        "scales": {"x": axis, "y": axis | {"beginAtZero": True}},
-    }
-    return {
-        "kind": kind,
-        "title": title,
-        "data": json.dumps({"labels": labels, "datasets": series}),
-        "options": json.dumps(options),
-        # The same figures for those who do not see the picture.
-        "table": [(label, [one["data"][number] for one in series]) for number, label in enumerate(labels)],
-        "names": [one["label"] for one in series],
-    }
+    lines = [series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]
+    return chart("bar", _("Principal by industry"), [name for name, _amount in named], lines, lying=True)

@@ -9,8 +9,28 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from lending import clock
-from lending.models import CreditLine, Loan
+from lending.models import Application, CreditLine, Loan
 from lending.selectors import reapproval
+
+
+class ReviewFilter(DropdownFilter):
+    """Applications that a person was asked to look at again."""
+
+    title = _("review by a person")
+    parameter_name = "review"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("waiting")), ("late", _("overdue")), ("done", _("answered"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Application]) -> QuerySet[Application]:
+        asked = queryset.exclude(review_requested_at=None)
+        waiting = asked.filter(state=Application.State.REFERRED)
+        found = {
+            "open": waiting,
+            "late": waiting.filter(review_due_on__lt=clock.today()),
+            "done": asked.exclude(state=Application.State.REFERRED),
+        }
+        return found.get(str(self.value()), queryset)
 
 
 class DaysPastDueFilter(DropdownFilter):

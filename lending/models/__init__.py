@@ -25,6 +25,7 @@ from lending.models.loan import Instalment, Loan, Payment, Statement, Transactio
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
 from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
+from lending.models.provision import DefaultRate, LoanProvision, ProvisionMonth, Stage
 from lending.models.relief import ReliefRequest
 from lending.models.user import User
 
@@ -53,6 +54,7 @@ __all__ = [
     "DayClose",
     "Debit",
     "DebitAttempt",
+    "DefaultRate",
     "Document",
     "Downgrade",
     "Event",
@@ -65,6 +67,7 @@ __all__ = [
     "LimitOffer",
     "LineHold",
     "Loan",
+    "LoanProvision",
     "LoanSnapshot",
     "Mandate",
     "MandateAccount",
@@ -75,11 +78,13 @@ __all__ = [
     "PaymentFile",
     "PaymentRow",
     "Product",
+    "ProvisionMonth",
     "Purchase",
     "ReliefRequest",
     "RollMonth",
     "Role",
     "RuleParameter",
+    "Stage",
     "Statement",
     "TemporaryLimit",
     "Transaction",

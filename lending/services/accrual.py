@@ -6,12 +6,9 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending.models import DayClose, Loan
+from lending.models import Loan
 from lending.services import ledger, refold
 from lending.services.steps import LOANS, WHOLE, Shard, step
-
-# What the run log knows `open_day` by.
-PATH = "lending.services.accrual.open_day"
 
 # Interest and fees of the instalments that fall due on the day are billed to their loans, also to those whose customer
 # paid everything ahead of time. A penalty counts from the moment that it is charged: there is nothing to bill.
@@ -74,15 +71,8 @@ SELECT product_id, COUNT(*), SUM(penalty) FROM penalised GROUP BY product_id ORD
 
 @transaction.atomic
 def catch_up(*, loan_id: int, key: str, at: datetime, on: date) -> int:
-    """Bring a loan that this step left behind up to date: fold it, and book what it missed.
-
-    Up to `on`; or to the day after, when the close of `on` has been through with the loan's shard already.
-    """
-    opened = DayClose.objects.filter(
-        date=on, step=PATH, state=DayClose.State.DONE, first_id__lte=loan_id, last_id__gte=loan_id
-    )
-    day = on + timedelta(days=1) if opened.exists() else on
-    return int(refold.refold(loan_id=loan_id, key=key, on=day))
+    """Bring a loan that this step left behind up to date: fold it, and book what it missed."""
+    return int(refold.refold(loan_id=loan_id, key=key, on=on))
 
 
 @step(_("What falls due on the next day is billed"), sharded=True, catch_up=catch_up)

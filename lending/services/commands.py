@@ -24,7 +24,15 @@ from lending.services.approvals import command
 
 @command("application.approve", _("Approve an application"))
 def approve_application(
-    *, application_id: int, amount: str, note: str, by: User, at: datetime, on: date, **terms: str
+    *,
+    application_id: int,
+    amount: str,
+    note: str,
+    by: User,
+    at: datetime,
+    on: date,
+    asked_by: int | None = None,
+    **terms: str,
 ) -> Any:
     tenor = terms.pop("tenor", None)
     return applications.decide(
@@ -34,10 +42,17 @@ def approve_application(
         tenor=int(tenor) if tenor else None,
         **{name: Decimal(rate) for name, rate in terms.items()},
         note=note,
+        asked_by_id=asked_by,
         by=by,
         at=at,
         on=on,
     )
+
+
+@command("application.override", _("Override a decline"))
+def override(*, application_id: int, asked_by: int, **approval: Any) -> Any:
+    """An approval of what was declined before; the database refuses one person in both parts."""
+    return approve_application(application_id=application_id, asked_by=asked_by, **approval)
 
 
 @command("line.raise_limit", _("Raise a limit"))

@@ -344,7 +344,7 @@ def _post_dated(on: date, at: datetime) -> int:
     rows = list(waiting.values_list("pk", "loan_id", "left", "value_on"))
     asked = _asked(pk for pk, _loan, _left, _day in rows)
     return sum(
-        _applied(pk, left, value_on=day, at=at, on=on, loan_id=loan_id)
+        _applied(pk, left, value_on=day or on, at=at, on=on, loan_id=loan_id)
         for pk, loan_id, left, day in rows
         if pk not in asked
     )

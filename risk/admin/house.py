@@ -16,10 +16,11 @@ from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
 from risk.admin.enquiries import figures_in_words
-from risk.models import Alert, Appeal, Assessment, CustomerDay, ScoringFailure
+from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading, ScoringFailure
 from risk.reasons import control_text
 from risk.review_words import review_text
 from risk.selectors.features import vectors
+from risk.selectors.models import reviews_due
 
 WORDS = {
     "application.assessed": _("Application scored"),
@@ -46,6 +47,12 @@ WORDS = {
     "model.challenged": _("Model put in the shadow"),
     "model.promoted": _("Model made the champion"),
     "model.retired": _("Model retired"),
+    "model.rolled_back": _("Former champion in charge again"),
+    "model.reviewed": _("Model reviewed"),
+    "model.reproduced": _("Model trained again from its frozen data"),
+    "model.measured": _("Model measured"),
+    "model.alarmed": _("Model measured, with an alarm"),
+    "model.alarm_answered": _("Alarm of a model answered"),
     "policy.drafted": _("Policy drafted"),
     "policy.revised": _("Draft of a policy changed"),
     "policy.shadowed": _("Policy put in the shadow"),
@@ -65,6 +72,10 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         yield _waiting()
     if user.has_perm("risk.retry_scoring"):
         yield _given_up()
+    if user.has_perm("risk.answer_reading"):
+        yield _drifting()
+    if user.has_perm("risk.add_modelreview"):
+        yield _reviews(on)
 
 
 def _list(name: str, query: str) -> str:
@@ -98,6 +109,24 @@ def _given_up() -> Card:
     count = ScoringFailure.objects.filter(state=ScoringFailure.State.DEAD).count()
     url = _list("risk_scoringfailure", "state__exact=DEAD")
     return Card(_("Scorings given up"), count, url, icon="error", tone="danger" if count else "")
+
+
+def _drifting() -> Card:
+    count = Reading.objects.exclude(level=Reading.Level.STABLE).filter(answered_at=None).count()
+    url = _list("risk_reading", "alarm=open")
+    return Card(_("Alarms of models"), count, url, icon="monitoring", tone="danger" if count else "")
+
+
+def _reviews(on: date) -> Card:
+    overdue = [pk for pk, due in reviews_due() if due < on]
+    url = _list("risk_modelversion", f"id__in={','.join(map(str, overdue))}" if overdue else "")
+    return Card(
+        _("Models overdue for review"),
+        len(overdue),
+        url,
+        icon="rate_review",
+        tone="warning" if overdue else "",
+    )
 
 
 def customer_sections(customer: Customer, on: date) -> list[Section]:

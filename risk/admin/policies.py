@@ -127,7 +127,7 @@ class PolicyVersionAdmin(ServiceAdmin):
     @service_action(
         _("Go live"),
         permission=APPROVE,
-        available=lambda policy: policy.state in (State.DRAFT, State.SHADOW),
+        available=lambda policy: policy.state == State.SHADOW,
         icon="rocket_launch",
         variant=ActionVariant.SUCCESS,
         confirm=_("It decides from now on, and the live policy retires."),

@@ -3,13 +3,16 @@ from risk.models.controls import Alert, Appeal, Control
 from risk.models.enquiries import Enquiry, EnquiryResult
 from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.failures import ScoringFailure
+from risk.models.monitoring import Artefact, ModelReview, Reading
 from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
-from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
+from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion
+from risk.models.segment import Segment, in_segment, segment_of
 from risk.models.waivers import FeatureWaiver
 
 __all__ = [
     "Alert",
     "Appeal",
+    "Artefact",
     "Assessment",
     "BehaviourScore",
     "Control",
@@ -20,12 +23,16 @@ __all__ = [
     "FeatureWaiver",
     "FinancialStatement",
     "LineReview",
+    "ModelReview",
     "ModelVersion",
     "PlatformEvent",
     "PolicyVersion",
+    "Reading",
     "ReviewDay",
     "ScoreChunk",
     "ScoreNight",
     "ScoringFailure",
     "Segment",
+    "in_segment",
+    "segment_of",
 ]

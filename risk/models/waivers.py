@@ -10,7 +10,7 @@ from django_fsm import FSMModelMixin, transition
 
 from lending import fields
 from lending.models import User
-from risk.models.scoring import Segment
+from risk.models.segment import Segment
 
 
 class WaiverState(models.TextChoices):

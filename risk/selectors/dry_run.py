@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from risk.judgment import judge
-from risk.models import Assessment, PolicyVersion
+from risk.models import Assessment, PolicyVersion, in_segment
 
 MOST = 5_000
 SHOWN = 50
@@ -26,7 +26,7 @@ class DryRun:
 def on_history(policy: PolicyVersion, most: int = MOST) -> DryRun:
     """The policy on the newest assessments of its segment, with the scores that they were given."""
     found = DryRun()
-    newest = Assessment.objects.filter(application__customer__kind=policy.segment).order_by("-pk")
+    newest = Assessment.objects.filter(in_segment(policy.segment, "application__")).order_by("-pk")
     for assessment in newest.select_related("model", "application__customer")[:most]:
         card = assessment.model.scorecard if assessment.model else None
         now = judge(card, policy.compiled_rules, policy.matrix, assessment.inputs)

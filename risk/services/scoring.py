@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Customer, Event
+from lending.models import Application, Event
 from lending.services import applications
 from lending.shares import EVERYBODY, Share
 from risk.engine import policy
-from risk.judgment import Judgment, judge
-from risk.models import Assessment, ModelVersion, PolicyVersion
-from risk.selectors import facts
+from risk.judgment import Judgment
+from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segment_of
+from risk.selectors import decisions, facts
 from risk.selectors.features import Moment, Vector, vectors_at
 from risk.services import failures, filings
 
@@ -47,9 +47,9 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     """
     on = on or timezone.localtime(at).date()
     waiting = failures.ready(share.of_customers(Application.objects.filter(**WAITING)), at)
-    rows = waiting.select_related("customer", "scoring_failure").order_by("submitted_at", "pk")
+    rows = waiting.select_related("customer", "product", "scoring_failure").order_by("submitted_at", "pk")
     vectors, found = _vectors_that_can_be(list(rows[:limit]), at)
-    panels = {segment: panel(segment) for segment in {row.customer.kind for row in found}}
+    panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
     scored = sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
     if failed_before := [row.pk for row in found if hasattr(row, "scoring_failure")]:
@@ -96,10 +96,10 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
 
     One that was assessed before keeps its assessment; one that does not wait for a decision has none.
     """
-    row = Application.objects.select_related("customer").get(pk=application_id)
+    row = Application.objects.select_related("customer", "product").get(pk=application_id)
     if row.state != Application.State.SUBMITTED:
         return Assessment.objects.filter(application=row).first()
-    panels = {row.customer.kind: panel(row.customer.kind)}
+    panels = {segment_of(row): panel(segment_of(row))}
     return next(iter(_score([row.pk], _vectors([row]), panels, at, on)), None)
 
 
@@ -118,9 +118,9 @@ def panel(segment: str) -> Panel:
 def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:
     """The features of each application as of its submission, with the accounts that it brought."""
     found: dict[int, Vector] = {}
-    for segment in Customer.Kind.values:
-        mine = [row for row in rows if row.customer.kind == segment]
-        if segment == Customer.Kind.COMPANY:
+    for segment in Segment.values:
+        mine = [row for row in rows if segment_of(row) == segment]
+        if segment != Segment.PERSON:
             for row in mine:
                 filings.file_answers(row)
         moments = [Moment(row.customer_id, _submitted(row)) for row in mine]
@@ -145,8 +145,8 @@ def _score(
     inputs = facts.inputs_many(claimed, [vectors[row.pk] for row in claimed], on)
     cases = []
     for row, known in zip(claimed, inputs, strict=True):
-        judges = panels[row.customer.kind]
-        cases.append(_Case(row, judges, known, _judge(judges.champion, judges.live, known)))
+        judges = panels[segment_of(row)]
+        cases.append(_Case(row, judges, known, decisions.judged(judges.champion, judges.live, known)))
     _decide(cases, at, on)
     made = bulk.create_many([_assessment(case, at) for case in cases])
     events.record_many([_assessed(one, at) for one in made])
@@ -185,6 +185,11 @@ def _assessment(case: _Case, at: datetime) -> Assessment:
         outcome=case.judgment.outcome,
         reasons=list(case.judgment.reasons),
         limit=case.judgment.limit,
+        annual_rate=case.judgment.annual_rate,
+        fee_rate=case.judgment.fee_rate,
+        fingerprints=decisions.fingerprints(
+            case.judges.champion, case.judges.live, case.inputs, case.judgment
+        ),
         trace=list(case.judgment.trace),
         shadow=_shadow(case.judges, case.inputs),
         at=at,
@@ -197,15 +202,6 @@ def _assessed(made: Assessment, at: datetime) -> Event:
     )
 
 
-def _judge(model: ModelVersion | None, version: PolicyVersion | None, inputs: Mapping[str, Any]) -> Judgment:
-    return judge(
-        model.scorecard if model else None,
-        version.compiled_rules if version else None,
-        version.matrix if version else {},
-        inputs,
-    )
-
-
 def _decide(cases: Sequence[_Case], at: datetime, on: date) -> None:
     """Carry the judgments out. Where lending refuses to make the offer (its cost is above the cap, say), a person
     decides, and the trace says why."""
@@ -215,8 +211,8 @@ def _decide(cases: Sequence[_Case], at: datetime, on: date) -> None:
             continue
         if case.judgment.outcome != policy.APPROVE:
             raise answer
-        trace = (*case.judgment.trace, {"rule": "offer", "error": answer.code})
-        case.judgment = Judgment(case.judgment.result, policy.REFER, ("NOT_OFFERABLE",), None, trace)
+        case.inputs = {**case.inputs, "not_offerable": answer.code}
+        case.judgment = decisions.judged(case.judges.champion, case.judges.live, case.inputs)
         refused.append(case)
     for answer in _carry_out(refused, at, on):
         if isinstance(answer, Refused):
@@ -230,6 +226,8 @@ def _carry_out(cases: Sequence[_Case], at: datetime, on: date) -> list[Applicati
             outcome=case.judgment.outcome,
             reasons=case.judgment.reasons,
             amount=case.judgment.limit,
+            annual_rate=case.judgment.annual_rate,
+            fee_rate=case.judgment.fee_rate,
             grade=case.judgment.result.grade if case.judgment.result else "",
         )
         for case in cases
@@ -243,7 +241,7 @@ def _shadow(judges: Panel, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
         (model, judges.live) for model in judges.challengers
     ]
     pairs += [(judges.champion, version) for version in judges.shadows]
-    return [_told(model, version, _judge(model, version, inputs)) for model, version in pairs]
+    return [_told(model, version, decisions.judged(model, version, inputs)) for model, version in pairs]
 
 
 def _told(model: ModelVersion | None, version: PolicyVersion | None, judgment: Judgment) -> dict[str, Any]:
@@ -258,8 +256,3 @@ def _told(model: ModelVersion | None, version: PolicyVersion | None, judgment: J
         "reasons": list(judgment.reasons),
         "limit": str(judgment.limit) if judgment.limit is not None else None,
     }
-
-
-def replay(assessment: Assessment) -> Judgment:
-    """The judgment again, from the kept inputs and the versions that made it."""
-    return _judge(assessment.model, assessment.policy, assessment.inputs)

@@ -214,9 +214,11 @@ def test_a_policy_is_drafted_revised_and_set_live_by_a_second_person(analyst, si
     assert (draft.version, draft.author.username) == (2, "risk_analyst")
     url = reverse("admin:risk_policyversion_change", args=[draft.pk])
     assert analyst.post(url, policy_form(rules=[RULE])).status_code == 302
+    assert "moved on" in press(sign_in("senior_approver"), draft, "go_live").content.decode()
+    press(analyst, draft, "shadow")
     assert "second person" in press(analyst, draft, "go_live").content.decode()
-    assert PolicyVersion.objects.get(pk=draft.pk).state == "DRAFT"
-    press(sign_in("senior_approver"), draft, "go_live")
+    assert PolicyVersion.objects.get(pk=draft.pk).state == "SHADOW"
+    press(sign_in("senior_approver", "second"), draft, "go_live")
     states = dict(PolicyVersion.objects.filter(segment="PERSON").values_list("version", "state"))
     assert states == {1: "RETIRED", 2: "LIVE"}
     assert PolicyVersion.objects.get(pk=draft.pk).rules == [RULE]
