@@ -59,6 +59,12 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Appeals"), "feedback", "risk.appeal"),
             Item(_("Controls"), "tune", "risk.control"),
             Item(_("Assessments"), "fact_check", "risk.assessment"),
+            Item(
+                _("Fairness by group"),
+                "balance",
+                url="admin:risk_assessment_fairness",
+                permission="risk.view_assessment",
+            ),
             Item(_("Enquiries"), "manage_search", "risk.enquiry"),
             Item(_("Failed scorings"), "error", "risk.scoringfailure"),
             Item(_("Limits reviewed"), "swap_vert", "risk.linereview"),

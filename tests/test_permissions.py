@@ -104,6 +104,7 @@ PAGES = {
     "lending_offer_file": "lending.view_offer",
     "lending_product_preview": "lending.view_product",
     "dunning_legalmatter_document": "dunning.view_legaldocument",
+    "risk_assessment_fairness": "risk.view_assessment",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
     "risk_modelversion_card": "risk.view_modelversion",
