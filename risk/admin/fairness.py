@@ -55,12 +55,12 @@ class Fairness(Report):
         Column(gettext_lazy("Decided"), number=True),
         Column(gettext_lazy("Approved"), number=True),
         Column(gettext_lazy("Approval rate"), number=True, share=True),
-        Column(gettext_lazy("95% interval"), number=True),
+        Column(gettext_lazy("Interval (95%)"), number=True),
         Column(gettext_lazy("Against the best"), number=True, share=True),
         Column(gettext_lazy("Four fifths")),
         Column(gettext_lazy("Matured"), number=True),
         Column(gettext_lazy("Bad rate"), number=True, share=True),
-        Column(gettext_lazy("95% interval"), number=True),
+        Column(gettext_lazy("Interval (95%)"), number=True),
     )
 
     @property
