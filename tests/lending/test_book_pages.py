@@ -12,7 +12,7 @@ import pytest
 from django.urls import reverse
 from openpyxl import load_workbook
 
-from lending.models import Customer, Loan
+from lending.models import Customer, Loan, VintageMonth
 from lending.services import history, provisioning
 
 from .admin_support import desk, words
@@ -121,6 +121,17 @@ def test_vintages_and_concentrations_lead_to_their_loans(book: list[Loan]) -> No
     assert "某公司" in words(
         client.get(url("bookmonth_concentration"), {"on": str(APRIL), "dimension": "GROUP"})
     )
+
+
+def test_a_younger_vintage_has_a_shorter_line(book: list[Loan]) -> None:
+    Loan.objects.filter(pk=book[0].pk).update(disbursed_on=date(2026, 5, 4))
+    close_of(date(2026, 5, 31))
+    VintageMonth.objects.create(
+        date=date(2026, 5, 31), cohort=date(2026, 5, 1), product=book[0].product, bucket=0, loans=1, lent=10
+    )
+    page = desk("risk_analyst").get(url("bookmonth_vintages"))
+    assert [row[3:] for row in texts(page)] == [["0.00%", "", ""], ["71.43%", "71.43%", "71.43%"]]
+    assert page.context["charts"][0]["table"][2][1] == [71.43, None]
 
 
 def test_filters_narrow_and_nonsense_is_answered_at_its_field(book: list[Loan]) -> None:
