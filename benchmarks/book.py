@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import house  # noqa: F401  (finds the product and sets Django up)
 from django.db import connection, transaction
 
 from lending import engine, reference
@@ -140,6 +141,7 @@ class Template:
             "penalty": split.penalty,
             "credit": ZERO,
             "note": "",
+            "details": "{}",
         }
 
 
@@ -235,7 +237,7 @@ def _names(template: Template, model: type) -> list[str]:
     if model is Instalment:
         return ["loan_id", "number", *(n for n in Instalment.AMOUNTS if n != "penalty_base"), "penalty_base"]
     first = "loan_id type kind amount value_on booked_on at channel key payment_key"
-    return [*first.split(), "principal", "interest", "fee", "penalty", "credit", "note"]
+    return [*first.split(), "principal", "interest", "fee", "penalty", "credit", "note", "details"]
 
 
 def _columns_of_loan() -> list[str]:

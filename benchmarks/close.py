@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import book  # noqa: E402
+import book
 from house import connection, metric, own_database, report, say, timed
 
 from lending.models import BusinessDate, CloseException, DayClose
