@@ -26,9 +26,6 @@ Watch = Callable[[], datetime]
 TRIES = 3
 TRANSIENT = {"40001", "40P01"}
 
-# What a step may use, whatever the server is set to: its statements go over many rows, by index where few of a table
-# are meant, and compiling them would take longer than most of them run.
-ROOM = "SET LOCAL work_mem = '64MB'; SET LOCAL random_page_cost = 1.1; SET LOCAL jit = off"
 
 
 class Stopped(Exception):
@@ -225,8 +222,6 @@ def _run(
     if row is None:
         return None
     taken.append(row.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(ROOM)
     if watch is None or row.state == State.WAITING:
         row.start(at=_moment(day, watch))
     moved = aside.run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
