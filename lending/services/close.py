@@ -27,7 +27,6 @@ TRIES = 3
 TRANSIENT = {"40001", "40P01"}
 
 
-
 class Stopped(Exception):
     """A step failed, here or at another worker: the close stands until somebody starts it again."""
 
