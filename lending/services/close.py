@@ -233,9 +233,7 @@ def _lock(todo: _Todo) -> DayClose | None:
 
 
 @transaction.atomic
-def _run(
-    todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None, taken: list[int]
-) -> DayClose | None:
+def _run(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None, taken: list[int]) -> DayClose | None:
     """Do the work and say so, together; None when it has been done meanwhile. `taken` learns which shard it was."""
     row = _lock(todo)
     if row is None:

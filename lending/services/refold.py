@@ -1,5 +1,6 @@
 """Bringing a loan to a day without anything new: for one that the close had to leave behind."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import transaction
@@ -32,9 +33,13 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
 
 
 @transaction.atomic
-def is_behind(*, loan_id: int, on: date) -> bool:
-    """Whether the loan's balances are not those of its transactions as of `on`; also where it cannot be folded."""
-    account = posting.lock(loan_id)
+def behind(*, loan_ids: Sequence[int], on: date) -> list[int]:
+    """Those of the loans whose balances are not those of their transactions as of `on`, or that cannot be folded."""
+    accounts = posting.lock_many(loan_ids) if loan_ids else {}
+    return [loan_id for loan_id in loan_ids if _differs(accounts[loan_id], on)]
+
+
+def _differs(account: posting.Account, on: date) -> bool:
     try:
         position = posting.replay(account.terms, account.history, on).position(on)
     except Refused:
