@@ -3,10 +3,12 @@
 from risk.admin import (  # noqa: F401  (each registers its pages)
     assessments,
     controls,
+    enquiries,
     failures,
     feed,
     models,
     policies,
     readings,
     reviews,
+    waivers,
 )

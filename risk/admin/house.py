@@ -15,6 +15,7 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
+from risk.admin.enquiries import figures_in_words
 from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading, ScoringFailure
 from risk.reasons import control_text
 from risk.review_words import review_text
@@ -30,6 +31,12 @@ WORDS = {
     "appeal.opened": _("Appeal received"),
     "appeal.upheld": _("Appeal upheld"),
     "appeal.rejected": _("Appeal rejected"),
+    "waiver.asked": _("Leave for a forbidden feature asked for"),
+    "waiver.given": _("Leave for a forbidden feature given"),
+    "waiver.refused": _("Leave for a forbidden feature refused"),
+    "waiver.revoked": _("Leave for a forbidden feature revoked"),
+    "enquiry.asked": _("Bureau or identity check asked"),
+    "enquiry.answered": _("Bureau or identity check answered"),
     "application.scoring_given_up": _("Scoring given up"),
     "application.scoring_retried": _("Scoring to be tried again"),
     "line.reviewed": _("Limit cut by the review"),
@@ -127,6 +134,7 @@ def customer_sections(customer: Customer, on: date) -> list[Section]:
     return [
         _alerts_of(customer),
         _appeals_of(customer),
+        _enquiries_of(customer),
         _reviews_of(customer),
         _scores_of(customer),
         _assessments_of(customer),
@@ -170,6 +178,21 @@ def _appeals_of(customer: Customer) -> Section:
     )
     columns = [_("When"), _("State"), _("What the customer says"), _("Answer")]
     return _section(_("Appeals"), columns, rows, "view_appeal")
+
+
+def _enquiries_of(customer: Customer) -> Section:
+    rows = (
+        (
+            record_link(one, one.asked_at),
+            one.get_kind_display(),
+            one.source,
+            one.result if hasattr(one, "result") else "–",
+            figures_in_words(one.result.figures) if hasattr(one, "result") else "–",
+        )
+        for one in customer.enquiries.select_related("result")[:MONTHS]
+    )
+    columns = [_("When"), _("Kind"), _("Source"), _("Outcome"), _("Figures")]
+    return _section(_("Bureau and identity"), columns, rows, "view_enquiry")
 
 
 def _reviews_of(customer: Customer) -> Section:
