@@ -59,6 +59,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Controls"), "tune", "risk.control"),
             Item(_("Assessments"), "fact_check", "risk.assessment"),
             Item(_("Policies"), "rule", "risk.policyversion"),
+            Item(_("Trials of policies"), "science", "risk.dryrun"),
             Item(_("Models"), "model_training", "risk.modelversion"),
             Item(
                 _("Features"),

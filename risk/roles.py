@@ -4,7 +4,7 @@ _FILE = (
     *("view_platformevent", "view_customerday", "view_financialstatement", "view_assessment"),
     *("view_alert", "view_appeal", "view_control"),
 )
-_WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion")
+_WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion", "view_dryrun", "view_dryruncase")
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.

@@ -284,11 +284,12 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         )
         return _("The application waits for an officer.")
 
-
     @service_action(
         _("Ask for a review"),
         permission="lending.decide_application",
-        available=lambda application: application.state == State.DECLINED and not application.review_requested_at,
+        available=lambda application: (
+            application.state == State.DECLINED and not application.review_requested_at
+        ),
         icon="gavel",
         confirm=_(
             "For a customer who asked by phone or letter. A person decides again; an approval takes two people."

@@ -359,7 +359,9 @@ def ask_review(*, application_id: int, by: User | None, at: datetime) -> Applica
     except IntegrityError as error:
         raise Refused("application_open", _("You have another open application.")) from error
     events.record("application.review_asked", application, by=by, at=at, due_on=application.review_due_on)
-    notices.queue_many([_message(application, "review_received", at, due_on=application.review_due_on)], at=at)
+    notices.queue_many(
+        [_message(application, "review_received", at, due_on=application.review_due_on)], at=at
+    )
     return application
 
 

@@ -115,9 +115,7 @@ def _holds(row: Row, facts: Mapping[str, Any]) -> tuple[bool, str]:
     return True, ""
 
 
-def _terms(
-    rows: Sequence[tuple[str, Row]], facts: Mapping[str, Any], trace: list[dict[str, Any]]
-) -> Terms:
+def _terms(rows: Sequence[tuple[str, Row]], facts: Mapping[str, Any], trace: list[dict[str, Any]]) -> Terms:
     bounds = dict(_bounds(rows, facts))
     known = {name: bound for name, bound in bounds.items() if bound is not None}
     if not known or len(known) < len(bounds):

@@ -1,5 +1,6 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
+from risk.models.dry_run import DryRun, DryRunCase
 from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
 
@@ -10,6 +11,8 @@ __all__ = [
     "Control",
     "CustomerDay",
     "Dataset",
+    "DryRun",
+    "DryRunCase",
     "FinancialStatement",
     "ModelVersion",
     "PlatformEvent",

@@ -91,7 +91,9 @@ def _drawn(customer_ids: Sequence[int]) -> dict[int, Decimal]:
 def _due(customer_ids: Sequence[int], on: date) -> dict[int, Decimal]:
     """What a customer has to pay us within the coming month, with what is overdue."""
     rows = Instalment.objects.filter(
-        loan__customer_id__in=customer_ids, loan__state__in=Loan.OWING, due_on__lte=on + timedelta(days=MONTH_DAYS)
+        loan__customer_id__in=customer_ids,
+        loan__state__in=Loan.OWING,
+        due_on__lte=on + timedelta(days=MONTH_DAYS),
     )
     return dict(rows.values_list("loan__customer_id").annotate(sum=Sum("outstanding")).order_by())
 
@@ -106,9 +108,7 @@ def _accounts(applications: Sequence[Application]) -> dict[int, Mapping[str, str
     filed = FinancialStatement.objects.filter(company_id__in={company_id for _pk, company_id, _at in asked})
     years = list(filed.order_by("-year", "-filed_at")) if asked else []
     return {
-        pk: next(
-            (y.figures for y in years if y.company_id == company_id and y.filed_at <= at), {}
-        )
+        pk: next((y.figures for y in years if y.company_id == company_id and y.filed_at <= at), {})
         for pk, company_id, at in asked
     }
 

@@ -65,7 +65,12 @@ def _product_faults(segment: str, matrix: Mapping[str, Any]) -> Iterator[tuple[s
             ):
                 rate = terms.amount(row.get(price))
                 if rate is not None and not low <= rate <= high:
-                    limits = {"product": code, "price": price, "low": low.normalize(), "high": high.normalize()}
+                    limits = {
+                        "product": code,
+                        "price": price,
+                        "low": low.normalize(),
+                        "high": high.normalize(),
+                    }
                     yield name, _("%(product)s allows a %(price)s of %(low)s to %(high)s") % limits
 
 

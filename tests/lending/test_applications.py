@@ -9,7 +9,17 @@ from django.db import IntegrityError, transaction
 from django_fsm import TransitionNotAllowed
 
 from lending.errors import Refused
-from lending.models import Application, ApprovalRequest, Customer, Event, Notice, Offer, Product, RuleParameter, User
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    Customer,
+    Event,
+    Notice,
+    Offer,
+    Product,
+    RuleParameter,
+    User,
+)
 from lending.services import applications, approvals, customers, desk, lines, offers
 
 from .conftest import MONDAY

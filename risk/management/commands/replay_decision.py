@@ -13,7 +13,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "ids", nargs="*", metavar="ID", help="number of an application (A00000012 or 12), or a range 12-40"
+            "ids",
+            nargs="*",
+            metavar="ID",
+            help="number of an application (A00000012 or 12), or a range 12-40",
         )
         parser.add_argument("--all", action="store_true", help="every decision there is")
         parser.add_argument("--quiet", action="store_true", help="print only what differs")
@@ -45,7 +48,9 @@ class Command(BaseCommand):
 
 
 def _asked(ids: list[str]) -> Iterator[Assessment]:
-    rows = Assessment.objects.select_related("application__customer", "model", "policy").order_by("application")
+    rows = Assessment.objects.select_related("application__customer", "model", "policy").order_by(
+        "application"
+    )
     if not ids:
         yield from rows.iterator(chunk_size=500)
     for one in ids:

@@ -170,7 +170,9 @@ def test_faults_of_a_matrix_are_told_by_grade() -> None:
 
 
 def limited(rows: list[dict[str, Any]], **facts: Any) -> policy.Decision:
-    return decide([], {**FACTS, "product": "card", "exposure": 0, "affordability": 2000} | facts, SCORE, {"B": rows})
+    return decide(
+        [], {**FACTS, "product": "card", "exposure": 0, "affordability": 2000} | facts, SCORE, {"B": rows}
+    )
 
 
 BY_CELL = [
