@@ -89,6 +89,7 @@ PAGES = {
     "lending_account_day_book": "lending.view_journalline",
     "lending_account_export_books": "lending.view_journalline",
     "lending_application_document": "lending.view_document",
+    "lending_application_letter": "lending.view_application",
     "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",
     "lending_paymentfile_template": "lending.view_paymentfile",
