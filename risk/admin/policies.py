@@ -30,8 +30,8 @@ APPROVE, CHANGE, ADD = "risk.approve_policyversion", "risk.change_policyversion"
 class PolicyForm(forms.ModelForm):
     """Rules and limits in tables; what is wrong is said at the line it is wrong in."""
 
-    rules = TableField(label=_("rules"), empty=list, widget=RulesTable)
-    matrix = TableField(label=_("limits and prices"), empty=dict, widget=MatrixTable)
+    rules = TableField(label=_("Rules"), empty=list, widget=RulesTable)
+    matrix = TableField(label=_("Limits and prices"), empty=dict, widget=MatrixTable)
 
     class Meta:
         model = PolicyVersion
