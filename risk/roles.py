@@ -7,7 +7,7 @@ _FILE = (
 )
 _WORKSHOP = (
     *("view_dataset", "view_modelversion", "view_policyversion", "view_reading", "view_modelreview"),
-    *("add_modelreview", "view_featurewaiver"),
+    *("add_modelreview", "view_featurewaiver", "view_dryrun", "view_dryruncase"),
 )
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in

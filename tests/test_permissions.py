@@ -97,6 +97,7 @@ PAGES = {
     "lending_provisionmonth_report": "lending.view_provisionmonth",
     "lending_provisionmonth_loans": "lending.view_loanprovision",
     "lending_application_document": "lending.view_document",
+    "lending_application_letter": "lending.view_application",
     "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",
     "lending_paymentfile_template": "lending.view_paymentfile",

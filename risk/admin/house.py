@@ -56,6 +56,7 @@ WORDS = {
     "policy.drafted": _("Policy drafted"),
     "policy.revised": _("Draft of a policy changed"),
     "policy.shadowed": _("Policy put in the shadow"),
+    "policy.tried": _("Policy tried on the past"),
     "policy.live": _("Policy set live"),
     "policy.retired": _("Policy retired"),
 }

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from lending import clock, reference
-from lending.models import Application, CreditLine, Customer, Document, Event, Industry, Loan
+from lending.models import Application, CreditLine, Customer, Document, Event, Industry, Loan, User
 from lending.services import close
 from tests.lending import web_support as web
 
@@ -235,7 +235,9 @@ def test_a_declined_customer_asks_for_a_person_once(draft):
     client.post(f"/applications/{application.pk}/review/")
     application.refresh_from_db()
     assert application.state == "REFERRED"
-    web.decide(application, "DECLINE", reasons=["X"])
+    assert "A person answers you by" in client.get(f"/applications/{application.pk}/").content.decode()
+    officer = User.objects.create_user("officer", is_staff=True)
+    web.decide(application, "DECLINE", reasons=["X"], by=officer)
     client.post(f"/applications/{application.pk}/review/")
     application.refresh_from_db()
     assert application.state == "DECLINED"
