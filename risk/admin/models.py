@@ -17,12 +17,15 @@ from unfold.enums import ActionVariant
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
 from lending.admin.parts import Section, label, link, record_link, state_label
 from risk import features
-from risk.models import Dataset, ModelVersion, Segment
+from risk.admin.catalogue import Catalogue
+from risk.models import Dataset, ModelVersion
 from risk.selectors import points
 from risk.services import models
 
 State = ModelVersion.State
 APPROVE, CHANGE = "risk.approve_modelversion", "risk.change_modelversion"
+
+CATALOGUE = Catalogue()
 
 
 @admin.register(Dataset)
@@ -114,7 +117,7 @@ class ModelVersionAdmin(ServiceAdmin):
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view
         return [
-            path("features/", view(self.features_page), name="risk_modelversion_features"),
+            CATALOGUE.path(self.admin_site),
             path("<int:model_id>/points/", view(self.points_page), name="risk_modelversion_points"),
             *super().get_urls(),
         ]
@@ -130,13 +133,6 @@ class ModelVersionAdmin(ServiceAdmin):
         context |= {"card": model.scorecard, "tables": points.tables(model.scorecard)}
         context["grades"] = model.metrics.get("grades", [])
         return self._page(request, "risk/points.html", context)
-
-    def features_page(self, request: HttpRequest) -> HttpResponse:
-        """The catalogue of the features that models and policies may use."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        catalogue = [(Segment(name).label, found) for name, found in features.BY_SEGMENT.items()]
-        return self._page(request, "risk/features.html", {"title": _("Features"), "catalogue": catalogue})
 
     def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         request.current_app = self.admin_site.name

@@ -12,7 +12,7 @@ from django.utils import translation
 
 from lending.models import Customer, Instalment, Product
 from lending.services import applications, customers, lines, loans
-from risk import features
+from risk import catalogue, features
 from risk.models.company import FIGURES
 from risk.selectors.features import Moment, vectors_at
 from risk.services import filings, training
@@ -211,3 +211,7 @@ def test_each_has_words_in_both_languages():
                 chinese = str(words)
             assert english and chinese != english, english
         assert str(feature.reason).endswith(".")
+
+
+def test_the_page_in_the_docs_is_the_one_that_the_code_makes():
+    assert catalogue.PAGE.read_text() == catalogue.content(), "run manage.py list_features"
