@@ -10,11 +10,11 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter,
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from lending.accounts import FIGURES
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.parts import Section, money, record_link
 from risk.daysums import SUMS
 from risk.models import CustomerDay, FinancialStatement, PlatformEvent
-from risk.models.company import FIGURES
 
 
 class _OfCustomer:

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from lending.accounts import FIGURES
 from lending.models import Customer
 from risk import features
 from risk.daysums import AGGREGATES, COLUMNS
-from risk.models.company import FIGURES
 
 Vector = dict[str, float | None]
 

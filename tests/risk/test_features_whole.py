@@ -10,10 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
+from lending.accounts import FIGURES
 from lending.models import Customer, Instalment, Product
 from lending.services import applications, customers, lines, loans
 from risk import catalogue, features
-from risk.models.company import FIGURES
 from risk.selectors.features import Moment, vectors_at
 from risk.services import filings, training
 from risk.services.training import Case, Training
@@ -28,7 +28,19 @@ KINDS += ("GOODS_RECEIVED", "GOODS_REJECTED")
 
 
 def figures(factor: int = 1):
-    return {name: str((n + 3) * 1000 * factor) for n, name in enumerate(FIGURES)}
+    """A whole set of accounts; those of another factor have other ratios."""
+    plain = {"revenue": 9000, "costs": 8000, "ebit": 1000, "interest_expense": 50, "net_profit": 500 * factor}
+    plain |= {
+        "operating_cash_flow": 700,
+        "cash": 90,
+        "receivables": 400,
+        "inventory": 300,
+        "current_assets": 1000,
+    }
+    plain |= {"total_assets": 4000, "payables": 200, "current_liabilities": 600 * factor}
+    plain |= {"total_liabilities": 900 * factor, "equity": 4000 - 900 * factor}
+    assert plain.keys() == FIGURES.keys()
+    return {name: str(amount * factor) for name, amount in plain.items()}
 
 
 def ask(customer, at):
