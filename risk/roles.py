@@ -9,7 +9,7 @@ _WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion")
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.
 GRANTS: dict[str, tuple[str, ...]] = {
-    "credit_officer": (*_FILE, "judge_alert", "decide_appeal"),
+    "credit_officer": (*_FILE, "judge_alert", "decide_appeal", "add_financialstatement"),
     "senior_approver": (
         *_FILE,
         *_WORKSHOP,
@@ -19,6 +19,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_FILE,
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
+        "add_financialstatement",
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     "collector": ("view_customerday", "view_alert", "view_appeal"),

@@ -96,6 +96,7 @@ PAGES = {
     "lending_offer_file": "lending.view_offer",
     "lending_product_preview": "lending.view_product",
     "dunning_legalmatter_document": "dunning.view_legaldocument",
+    "risk_financialstatement_template": "risk.view_financialstatement",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
     "auth_user_password_change": "lending.change_user",
