@@ -106,6 +106,7 @@ PAGES = {
     "lending_product_preview": "lending.view_product",
     "dunning_legalmatter_document": "dunning.view_legaldocument",
     "risk_assessment_fairness": "risk.view_assessment",
+    "risk_financialstatement_template": "risk.view_financialstatement",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
     "risk_modelversion_card": "risk.view_modelversion",

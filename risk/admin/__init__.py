@@ -11,5 +11,6 @@ from risk.admin import (  # noqa: F401  (each registers its pages)
     policies,
     readings,
     reviews,
+    statements,
     waivers,
 )
