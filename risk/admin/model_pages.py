@@ -126,7 +126,7 @@ def _ends(found: comparison.Comparison) -> list[Section]:
         )
         for words, row in zip((_("Champion"), _("This model")), both, strict=True)
     ]
-    columns = [_("Model"), _("Rows"), _("Bad"), _("Mean PD"), "AUC", _("95% interval"), "KS", _("Slope")]
+    columns = [_("Model"), _("Rows"), _("Bad"), _("Mean PD"), "AUC", _("Interval, 95%"), "KS", _("Slope")]
     return [Section(title, columns, rows)]
 
 
