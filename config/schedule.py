@@ -40,6 +40,7 @@ CLOSE_STEPS: list[str] = [
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "lending.services.interest.follow_billing",
+    "lending.services.glance.keep",
     "dunning.services.close.follow_arrears",
     "dunning.services.close.judge_promises",
     "dunning.services.close.plan_contacts",

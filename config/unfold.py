@@ -73,6 +73,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Behaviour scores"), "timeline", "risk.behaviourscore"),
             Item(_("Policies"), "rule", "risk.policyversion"),
             Item(_("Leaves for forbidden features"), "policy_alert", "risk.featurewaiver"),
+            Item(_("Trials of policies"), "science", "risk.dryrun"),
             Item(_("Models"), "model_training", "risk.modelversion"),
             Item(_("Monitoring of models"), "monitoring", "risk.reading"),
             Item(

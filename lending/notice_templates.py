@@ -62,11 +62,11 @@ WORDINGS: dict[str, Wording] = {
             "About your application",
             "We cannot approve your application now. Reasons: {{ reasons|join:'; ' }}. You can ask for "
             "a person to look "
-            "at it again: {{ home_url }}",
+            "at it again, and find the letter with the reasons: {{ home_url }}",
         ),
         Words(
             "申请结果",
-            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核："
+            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核，并下载载明原因的通知书："
             "{{ home_url }}",
         ),
     ),

@@ -33,6 +33,7 @@ urlpatterns = [
     path("applications/<int:pk>/submit/", apply.submit, name="submit"),
     path("applications/<int:pk>/withdraw/", apply.withdraw, name="withdraw"),
     path("applications/<int:pk>/review/", apply.ask_review, name="ask_review"),
+    path("applications/<int:pk>/letter.pdf", apply.letter, name="letter"),
     path("documents/<int:pk>/", apply.document, name="document"),
     path("offers/<int:pk>/", offer.offer, name="offer"),
     path("offers/<int:pk>/sheet.pdf", offer.offer_file, name="offer_file"),

@@ -7,13 +7,16 @@ _FILE = (
 )
 _WORKSHOP = (
     *("view_dataset", "view_modelversion", "view_policyversion", "view_reading", "view_modelreview"),
-    *("add_modelreview", "view_featurewaiver"),
+    *("add_modelreview", "view_featurewaiver", "view_dryrun", "view_dryruncase"),
 )
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.
 GRANTS: dict[str, tuple[str, ...]] = {
-    "credit_officer": (*_FILE, "judge_alert", "decide_appeal", "retry_scoring", "ask_source"),
+    "credit_officer": (
+        *_FILE,
+        *("judge_alert", "decide_appeal", "retry_scoring", "ask_source", "add_financialstatement"),
+    ),
     "senior_approver": (
         *_FILE,
         *_WORKSHOP,
@@ -31,7 +34,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
         *("change_scorenight", "retry_scoring", "ask_source", "ask_waiver"),
-        "answer_reading",
+        *("answer_reading", "add_financialstatement"),
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     # The one thing that the reader of everything may do: to lift a ban, in writing.

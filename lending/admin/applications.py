@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
@@ -27,7 +28,7 @@ from lending.admin.parts import Section, label, link, money, page_of, percent, r
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document, Product
 from lending.selectors import customer_page as selectors
-from lending.services import applications, desk, tranches
+from lending.services import applications, desk, letters, tranches
 
 State = Application.State
 WAITING = (State.SUBMITTED, State.REFERRED)
@@ -201,12 +202,32 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         yield _documents(record)
         yield _offers(record)
         yield _pending(record)
+        yield from _letter(record)
         yield from _sections_above(record)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.document_view)
         document = path("document/<int:document_id>/", view, name="lending_application_document")
-        return [document, *super().get_urls()]
+        view = self.admin_site.admin_view(self.letter_view)
+        letter = path("<int:application_id>/letter.pdf", view, name="lending_application_letter")
+        return [document, letter, *super().get_urls()]
+
+    def letter_view(self, request: HttpRequest, application_id: int) -> HttpResponse:
+        """The letter of a decline in the customer's language, or another one asked for; that it was taken is written
+        down."""
+        if not request.user.has_perm("lending.view_application"):
+            raise PermissionDenied
+        application = get_object_or_404(Application.objects.select_related("customer"), pk=application_id)
+        asked = request.GET.get("language", "")
+        language = asked if asked in dict(settings.LANGUAGES) else application.customer.language
+        try:
+            content = letters.reveal(
+                application_id=application_id, language=language, by=request.user, at=clock.now()
+            )
+        except Refused as refusal:
+            self.message_user(request, str(refusal), level="ERROR")
+            return HttpResponseRedirect(page_of(application))
+        return downloads.pdf(content, f"letter-{application}.pdf")
 
     def document_view(self, request: HttpRequest, document_id: int) -> HttpResponse:
         """A paper as it was handed in: downloaded, never shown as a page of ours; that it was taken is written down."""
@@ -376,6 +397,15 @@ def _pending(application: Application) -> Section:
         ],
         permission="lending.view_approvalrequest",
     )
+
+
+def _letter(application: Application) -> Iterable[Section]:
+    """The letter of a decline, in each language."""
+    if application.state == State.DECLINED:
+        url = reverse("admin:lending_application_letter", args=[application.pk])
+        links = [link(name, f"{url}?language={code}") for code, name in settings.LANGUAGES]
+        note = _("What the customer can download, too: reasons, how it was decided, and what they can do.")
+        yield Section(_("Letter of the decline (PDF)"), links=links, note=note)
 
 
 def _sections_above(application: Application) -> Iterable[Section]:

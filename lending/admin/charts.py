@@ -60,8 +60,9 @@ def shares(
     stacked: bool = False,
 ) -> dict[str, Any]:
     """Several lines (or columns) of shares, in per cent."""
-    lines = [
-        series(name, [None if value is None else round(value * 100, 2) for value in values], colour)
-        for (name, values), colour in zip(named, COLOURS * 4, strict=False)
-    ]
+    lines = []
+    for (name, values), colour in zip(named, COLOURS * 4, strict=False):
+        points = [None if value is None else round(value * 100, 2) for value in values]
+        # A line may end before the others do.
+        lines.append(series(name, points + [None] * (len(labels) - len(points)), colour))
     return chart(kind, f"{title} (%)", labels, lines, stacked=stacked)

@@ -346,7 +346,7 @@ AGEING = Ageing()
 
 class RollsForm(MonthsForm):
     by = forms.ChoiceField(
-        label=gettext_lazy("By"),
+        label=gettext_lazy("Grouped by"),
         required=False,
         choices=[("bucket", gettext_lazy("Bucket")), ("class", gettext_lazy("Class"))],
     )
@@ -553,7 +553,7 @@ COHORT = Cohort()
 class ConcentrationForm(MonthForm):
     product = grade = None  # type: ignore[assignment]
     dimension = forms.ChoiceField(
-        label=gettext_lazy("By"), required=False, choices=ConcentrationMonth.Dimension.choices
+        label=gettext_lazy("Grouped by"), required=False, choices=ConcentrationMonth.Dimension.choices
     )
     field_order = ["on", "dimension", "kind"]
 

@@ -40,7 +40,7 @@ class MonthForm(AsOfForm):
 
 class GroupedForm(MonthForm):
     by = forms.ChoiceField(
-        label=gettext_lazy("By"),
+        label=gettext_lazy("Grouped by"),
         required=False,
         choices=[
             ("product", gettext_lazy("Product")),
@@ -86,13 +86,28 @@ class Provisions(Report):
         for row in found:
             groups.setdefault(_key(row, by), []).append(row)
         booked = selectors.booked(on)
-        rows = [_cells(rows, by, on, booked, asked) for _key_, rows in sorted(groups.items(), key=_first)]
-        required = sum(
-            (one.required for one in selectors.by_product(on) if _wanted(one.product_id, products)), ZERO
-        )
+        rows = [_cells(rows, on, booked, asked | {"by": by}) for _group, rows in sorted(groups.items())]
+        required = [one.required for one in selectors.by_product(on) if _wanted(one.product_id, products)]
         held = sum((amount for product, amount in booked.items() if _wanted(product, products)), ZERO)
-        totals = [_("Total"), "", "", *_sums(found), required, held]
-        return Answer(rows, totals=totals, facts=_facts(found, held), charts=_charts(found))
+        totals = [_("Total"), _("Total"), _("Total"), *_sums(found), sum(required, ZERO), held]
+        shown = _SHOWN[by]
+        return Answer(
+            [[row[place] for place in shown] for row in rows],
+            totals=[totals[place] for place in shown],
+            facts=_facts(found, held),
+            charts=_charts(found),
+            columns=[self.columns[place] for place in shown],
+        )
+
+
+# Which columns say something, by what is grouped.
+_SUMS = (3, 4, 5, 6, 7)
+_SHOWN = {
+    "product": (0, *_SUMS, 8, 9),
+    "asset_class": (1, *_SUMS),
+    "stage": (2, *_SUMS),
+    "all": (0, 1, 2, *_SUMS),
+}
 
 
 def _wanted(product_id: int, products: Sequence[int] | None) -> bool:
@@ -104,10 +119,6 @@ def _key(row: ProvisionMonth, by: str) -> tuple[Any, ...]:
     return whole if by == "all" else (getattr(row, by) if by != "product" else str(row.product),)
 
 
-def _first(group: tuple[tuple[Any, ...], Any]) -> tuple[Any, ...]:
-    return group[0]
-
-
 def _sums(rows: Sequence[ProvisionMonth]) -> list[Any]:
     return [sum(row.loans for row in rows)] + [
         sum((getattr(row, name) for row in rows), ZERO) for name in selectors.AMOUNTS
@@ -115,30 +126,27 @@ def _sums(rows: Sequence[ProvisionMonth]) -> list[Any]:
 
 
 def _cells(
-    rows: Sequence[ProvisionMonth], by: str, on: date, booked: dict[int, Decimal], asked: dict[str, Any]
+    rows: Sequence[ProvisionMonth], on: date, booked: dict[int, Decimal], asked: dict[str, Any]
 ) -> list[Any]:
-    """One line: what it is about, its sums with the loans behind them; for a product what is required and booked."""
-    first = rows[0]
-    loans, *amounts = _sums(rows)
+    """A line with all columns: its sums with the loans behind them, and what is required and booked of a product."""
+    first, by = rows[0], asked["by"]
+    loans, *amounts, floor, expected = _sums(rows)
     where: dict[str, Any] = {"on": on, "product": asked.get("product")}
     if by in ("product", "all"):
         where |= {"product": first.product.code, "version": first.product.version}
-    if by in ("asset_class", "all"):
-        where["asset_class"] = first.asset_class
-    if by in ("stage", "all"):
-        where["stage"] = first.stage
-    floor, expected = amounts[-2:]
-    product = by == "product"
+    for name in ("asset_class", "stage"):
+        if by in (name, "all"):
+            where[name] = getattr(first, name)
     return [
-        str(first.product) if by in ("product", "all") else "",
-        str(first.get_asset_class_display()) if by in ("asset_class", "all") else "",
-        str(first.get_stage_display()) if by in ("stage", "all") else "",
+        str(first.product),
+        str(first.get_asset_class_display()),
+        str(first.get_stage_display()),
         Cell(loans, LOANS.url(**where)),
-        *amounts[:-2],
+        *amounts,
         Cell(floor, LOANS.url(**where, sort="-8")),
         Cell(expected, LOANS.url(**where, sort="-9")),
-        max(floor, expected) if product else None,
-        booked.get(first.product_id, ZERO) if product else None,
+        max(floor, expected),
+        booked.get(first.product_id, ZERO),
     ]
 
 

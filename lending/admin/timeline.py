@@ -46,6 +46,7 @@ WORDS = {
     "application.referred": _("Application given to an officer"),
     "application.approved": _("Application approved"),
     "application.declined": _("Application declined"),
+    "application.overridden": _("Decline overridden by two people"),
     "application.review_asked": _("Review by a person asked for"),
     "application.withdrawn": _("Application withdrawn"),
     "application.expired": _("Offer ran out"),

@@ -9,6 +9,7 @@ from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.downgrade import Downgrade
+from lending.models.glance import DayGlance
 from lending.models.history import BookMonth, ConcentrationMonth, LoanSnapshot, RollMonth, VintageMonth
 from lending.models.house import (
     ApiRequest,
@@ -52,6 +53,7 @@ __all__ = [
     "CreditLine",
     "Customer",
     "DayClose",
+    "DayGlance",
     "Debit",
     "DebitAttempt",
     "DefaultRate",

@@ -3,6 +3,7 @@
 from risk.admin import (  # noqa: F401  (each registers its pages)
     assessments,
     controls,
+    dry_runs,
     enquiries,
     failures,
     feed,
@@ -10,5 +11,6 @@ from risk.admin import (  # noqa: F401  (each registers its pages)
     policies,
     readings,
     reviews,
+    statements,
     waivers,
 )

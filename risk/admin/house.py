@@ -16,6 +16,7 @@ from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
 from risk.admin.enquiries import figures_in_words
+from risk.admin.statements import spread_sections
 from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading, ScoringFailure
 from risk.reasons import control_text
 from risk.review_words import review_text
@@ -56,6 +57,7 @@ WORDS = {
     "policy.drafted": _("Policy drafted"),
     "policy.revised": _("Draft of a policy changed"),
     "policy.shadowed": _("Policy put in the shadow"),
+    "policy.tried": _("Policy tried on the past"),
     "policy.live": _("Policy set live"),
     "policy.retired": _("Policy retired"),
 }
@@ -281,6 +283,7 @@ def _statements_of(customer: Customer) -> Iterable[Section]:
     )
     columns = [_("Year"), _("Filed at"), _("Revenue"), _("Net profit"), _("Total assets"), _("Liabilities")]
     yield _section(pgettext_lazy("of a company", "Accounts"), columns, rows, "view_financialstatement")
+    yield from spread_sections(customer.pk, permission="risk.view_financialstatement", tab="risk")
 
 
 _SHOWN = ("revenue", "net_profit", "total_assets", "total_liabilities")

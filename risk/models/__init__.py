@@ -1,5 +1,6 @@
 from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
+from risk.models.dry_run import DryRun, DryRunCase
 from risk.models.enquiries import Enquiry, EnquiryResult
 from risk.models.events import CustomerDay, PlatformEvent
 from risk.models.failures import ScoringFailure
@@ -18,6 +19,8 @@ __all__ = [
     "Control",
     "CustomerDay",
     "Dataset",
+    "DryRun",
+    "DryRunCase",
     "Enquiry",
     "EnquiryResult",
     "FeatureWaiver",

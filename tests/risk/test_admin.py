@@ -236,17 +236,6 @@ def test_a_policy_is_copied_put_in_the_shadow_and_retired(analyst):
     assert PolicyVersion.objects.get(pk=copy.pk).state == "RETIRED"
 
 
-def test_a_policy_is_tried_on_history_before_it_goes_live(analyst, apply, at, staff):  # noqa: F811
-    champion(staff("second"), at)
-    scoring.score_application(application_id=apply().pk, at=at, on=MONDAY)
-    strict = policy_form(rules=[RULE | {"kind": "KNOCK_OUT", "expression": "asked > 100"}])
-    analyst.post(reverse("admin:risk_policyversion_add"), strict)
-    draft = PolicyVersion.objects.get(state="DRAFT")
-    told = "1 applications; approved then 8,000.00, now 0.00"
-    assert told not in page(analyst, "risk_policyversion_change", draft.pk)
-    assert told in page(analyst, "risk_policyversion_change", draft.pk, **{"try": "1"})
-
-
 # --- models -------------------------------------------------------------------------------------------------
 
 
