@@ -24,7 +24,7 @@ DAYS = 365
 
 
 class FairnessForm(ReportForm):
-    by = forms.ChoiceField(label=gettext_lazy("By"), required=False)
+    by = forms.ChoiceField(label=gettext_lazy("Grouped by"), required=False)
     since = forms.DateField(label=gettext_lazy("From"), required=False)
     until = forms.DateField(label=gettext_lazy("To"), required=False)
 
@@ -51,7 +51,7 @@ class Fairness(Report):
     sortable = False
     empty = gettext_lazy("Nothing was decided in this period.")
     columns: Sequence[Column] = (
-        Column(gettext_lazy("Group")),
+        Column(gettext_lazy("Group of people")),
         Column(gettext_lazy("Decided"), number=True),
         Column(gettext_lazy("Approved"), number=True),
         Column(gettext_lazy("Approval rate"), number=True, share=True),
