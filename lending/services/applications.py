@@ -367,7 +367,7 @@ def ask_review(*, application_id: int, by: User | None, at: datetime) -> Applica
     application = Application.objects.select_for_update().get(pk=application_id)
     if application.review_requested_at:
         raise Refused("reviewed", _("A person has looked at this application already."))
-    day = timezone.localdate(at)
+    day = timezone.localtime(at).date()
     application.ask_review(at=at, due_on=day + timedelta(days=int(rules.duty("REVIEW_DAYS", day))))
     try:
         with transaction.atomic():
