@@ -1,7 +1,7 @@
 """What became of applications that were booked: the one definition of bad that training and monitoring share."""
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -39,7 +39,7 @@ def matured(segment: str, day: date, window_days: int = WINDOW_DAYS) -> list[Mat
 
     Bad: an instalment due within the window less `BAD_DAYS` after booking was at least `BAD_DAYS` days late.
     """
-    arguments = {"segment": segment, "day": day, "window": window_days, "bad_days": BAD_DAYS}
+    arguments: dict[str, Any] = {"segment": segment, "day": day, "window": window_days, "bad_days": BAD_DAYS}
     with connection.cursor() as cursor:
         cursor.execute(MATURED, arguments)
         return [Matured(*row) for row in cursor.fetchall()]
