@@ -35,8 +35,10 @@ class LatestValuesFilter(AllValuesFieldListFilter):
 
     ROWS = 5000
 
-    def __init__(self, field: Any, request: HttpRequest, params: Any, model: Any, *more: Any) -> None:
-        super().__init__(field, request, params, model, *more)
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, *more: Any, **named: Any
+    ) -> None:
+        super().__init__(field, request, params, model, *more, **named)
         latest = model._base_manager.order_by("-pk").values_list(field.name, flat=True)[: self.ROWS]
         self.lookup_choices = sorted(set(latest), key=lambda value: (value is None, value))
 
