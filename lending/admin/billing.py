@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import LatestValuesFilter
 from lending.admin.parts import Section, money, record_link, state_label
 from lending.fields import ZERO
 from lending.models import Payment, Statement
@@ -81,7 +82,11 @@ class PaymentAdmin(ExportAdmin, ReadOnlyAdmin):
         "finished_at",
         "error",
     ]
-    list_filter = [("state", ChoicesDropdownFilter), ("started_at", RangeDateFilter), "gateway"]
+    list_filter = [
+        ("state", ChoicesDropdownFilter),
+        ("started_at", RangeDateFilter),
+        ("gateway", LatestValuesFilter),
+    ]
     list_select_related = ["customer"]
     search_fields = ["reference", "customer__name", "customer__platform_ref"]
     date_hierarchy = "started_at"

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.filters import AllValuesFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 
 from lending import clock
 from lending.models import Application, CreditLine, Loan
@@ -62,3 +63,26 @@ class ReapprovalFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
         found = {"late": reapproval.overdue, "soon": reapproval.due_soon}.get(str(self.value()))
         return queryset.filter(pk__in=found(clock.today()).values("pk")) if found else queryset
+
+
+class LatestValuesFilter(AllValuesFieldListFilter):
+    """By a value that a field has in one of the latest rows: to know every value, a large table would be read whole."""
+
+    ROWS = 5000
+
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, *more: Any, **named: Any
+    ) -> None:
+        super().__init__(field, request, params, model, *more, **named)
+        latest = model._base_manager.order_by("-pk").values_list(field.name, flat=True)[: self.ROWS]
+        self.lookup_choices = sorted(set(latest), key=lambda value: (value is None, value))
+
+
+class StaffFilter(RelatedDropdownFilter):
+    """By a member of the staff: customers have accounts too, and there are many of them."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        staff: list[tuple[Any, str]] = field.get_choices(
+            include_blank=False, ordering=("username",), limit_choices_to={"is_staff": True}
+        )
+        return staff

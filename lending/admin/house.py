@@ -17,6 +17,7 @@ from lending import clock
 from lending.admin import timeline
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import LatestValuesFilter, StaffFilter
 from lending.admin.forms import ActionForm
 from lending.admin.parts import Section, label, link, money, page_of, percent, record_link, state_label
 from lending.fields import ZERO
@@ -31,7 +32,7 @@ class EventAdmin(ExportAdmin, ReadOnlyAdmin):
 
     list_display = ["at", "what", "customer_link", "about", "who", "changed"]
     list_display_links = ["at"]
-    list_filter = [("at", RangeDateFilter), "actor"]
+    list_filter = [("at", RangeDateFilter), ("actor", StaffFilter)]
     list_select_related = ["customer", "actor"]
     search_fields = ["kind", "customer__name", "actor__username"]
     date_hierarchy = "at"
@@ -148,7 +149,7 @@ class NoticeAdmin(ExportAdmin, ReadOnlyAdmin):
         ("state", ChoicesDropdownFilter),
         ("channel", ChoicesDropdownFilter),
         ("created_at", RangeDateFilter),
-        "purpose",
+        ("purpose", LatestValuesFilter),
     ]
     list_select_related = ["customer"]
     search_fields = ["customer__name", "customer__platform_ref", "key", "subject"]

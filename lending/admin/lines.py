@@ -14,7 +14,7 @@ from unfold.enums import ActionVariant
 from lending import clock
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.filters import ReapprovalFilter
+from lending.admin.filters import LatestValuesFilter, ReapprovalFilter
 from lending.admin.forms import KeyedForm, ReasonForm, amount_field
 from lending.admin.parts import Section, money, percent, record_link, state_label
 from lending.models import ApprovalRequest, CreditLine, LimitChange, LineHold, Purchase
@@ -336,7 +336,7 @@ class PurchaseAdmin(ExportAdmin, ServiceAdmin):
         ("state", ChoicesDropdownFilter),
         ("amount", RangeNumericFilter),
         ("authorised_at", RangeDateFilter),
-        "tenor",
+        ("tenor", LatestValuesFilter),
     ]
     list_select_related = ["customer"]
     search_fields = ["order_ref", "customer__name", "customer__platform_ref"]

@@ -18,7 +18,7 @@ from lending.admin import timeline
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.classes import ClassifiedAdmin, classification
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.filters import DaysPastDueFilter
+from lending.admin.filters import DaysPastDueFilter, LatestValuesFilter
 from lending.admin.loan_actions import POST, LoanActions, owing
 from lending.admin.loan_forms import ChargebackForm, NotedForm, QuoteForm
 from lending.admin.parts import Section, label, money, percent, record_link, state_label
@@ -285,7 +285,11 @@ class TransactionAdmin(ExportAdmin, ServiceAdmin):
         "channel",
         "by",
     ]
-    list_filter = [("type", ChoicesDropdownFilter), ("booked_on", RangeDateFilter), "channel"]
+    list_filter = [
+        ("type", ChoicesDropdownFilter),
+        ("booked_on", RangeDateFilter),
+        ("channel", LatestValuesFilter),
+    ]
     list_select_related = ["loan__customer", "by"]
     search_fields = ["=id", "=loan__id", "=key", "loan__customer__name"]
     date_hierarchy = "booked_on"

@@ -37,6 +37,8 @@ class BoundedPaginator(Paginator):
 class BoundedChangeList(ChangeList):
     """Without the years and months above a large list: to know which there are, all rows would be read."""
 
+    date_hierarchy: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.date_hierarchy and finding.is_large(self.model):

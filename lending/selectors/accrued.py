@@ -11,8 +11,9 @@ from lending.fields import ZERO
 from lending.models import Loan
 
 # The running instalment of a loan is the first that falls due after the day; its period begins where the one before
-# ends. Those that begin and end within MONTH are read off the index of due dates, all at once; only for loans with
-# longer periods, and where few loans are meant, is each looked up by itself. Sums are of whole cents.
+# ends. Numbers follow due dates. Periods that begin and end within MONTH are read off the index of due dates, all at
+# once; only for loans with longer periods, and where few loans are meant, is each looked up by itself. Sums are of
+# whole cents.
 MONTH = timedelta(days=31)
 _NEXT = """
 SELECT r.number, r.due_on, r.interest FROM lending_instalment r

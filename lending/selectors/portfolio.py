@@ -84,12 +84,18 @@ def compute(on: date) -> Overview:
 def _read(kept: dict[str, Any]) -> Overview:
     """What `compute` found, as JSON has it."""
     figures = kept["glance"]
-    counts = {name: figures[name] for name in ("lines", "approved", "decided")}
-    sums = {
-        name: Decimal(figures[name]) for name in ("limits", "used", "outstanding", "overdue", "collected")
-    }
     return Overview(
-        glance=Glance(buckets=tuple(map(Decimal, figures["buckets"])), **counts, **sums),
+        glance=Glance(
+            lines=figures["lines"],
+            limits=Decimal(figures["limits"]),
+            used=Decimal(figures["used"]),
+            outstanding=Decimal(figures["outstanding"]),
+            buckets=tuple(map(Decimal, figures["buckets"])),
+            overdue=Decimal(figures["overdue"]),
+            approved=figures["approved"],
+            decided=figures["decided"],
+            collected=Decimal(figures["collected"]),
+        ),
         history=[
             Month(date.fromisoformat(m["on"]), Decimal(m["outstanding"]), Decimal(m["overdue"]))
             for m in kept["history"]

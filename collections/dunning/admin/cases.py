@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter, RangeNumericFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
@@ -24,6 +24,7 @@ from dunning.words import rule_in_words
 from lending import clock
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import StaffFilter
 from lending.admin.forms import ActionForm, ReasonForm, amount_field
 from lending.admin.parts import Section, money, record_link, state_label
 from lending.errors import Refused
@@ -190,7 +191,7 @@ class CaseAdmin(ExportAdmin, ServiceAdmin):
         StageFilter,
         BucketFilter,
         TodayFilter,
-        ("assigned_to", RelatedDropdownFilter),
+        ("assigned_to", StaffFilter),
         ("overdue", RangeNumericFilter),
     ]
     search_fields = ["=id", "customer__name", "customer__platform_ref"]
