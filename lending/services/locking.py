@@ -37,8 +37,9 @@ def applications(ids: Iterable[int]) -> list[Application]:
 def offer(offer_id: int, *, with_application: bool = False) -> Offer:
     """The offer locked, its application read, or locked before it. Raises Offer.DoesNotExist."""
     query = OF_OFFER_LOCKED if with_application else OF_OFFER
-    asked = [(query, [offer_id]), (OFFER, [offer_id]), (CUSTOMER, [offer_id]), (PRODUCT, [offer_id])]
-    found, offers, customers, products = bulk.read(*asked)
+    found, offers, customers, products = bulk.read(
+        (query, [offer_id]), (OFFER, [offer_id]), (CUSTOMER, [offer_id]), (PRODUCT, [offer_id])
+    )
     if not offers:
         raise Offer.DoesNotExist(f"no offer {offer_id}")
     _join(found, customers, products)
