@@ -1,7 +1,7 @@
 """From a customer's wish to a decision."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from lending import bulk, events, words
 from lending.errors import Refused
 from lending.models import Application, Customer, Document, Event, Loan, Offer, Product, User
 from lending.selectors import rules
-from lending.services import checks, notices, offers
+from lending.services import checks, locking, notices, offers
 from lending.services.customers import age
 from lending.services.steps import step
 
@@ -164,7 +164,7 @@ def submit(*, application_id: int, by: User | None, at: datetime) -> Application
 @transaction.atomic
 def submit_many(moments: Mapping[int, datetime], *, by: User | None) -> list[Application]:
     """Submit each of these applications at its moment, in a few statements however many they are."""
-    rows = _locked(moments)
+    rows = locking.applications(moments)
     for application in rows:
         application.submit(at=moments[application.pk])
     bulk.update_many(rows, ["state", "submitted_at"])
@@ -216,7 +216,7 @@ def decide_many(
     What is refused stays as it was and holds up no other. Raises TransitionNotAllowed, and decides nothing, when one
     of them does not wait for a decision.
     """
-    known = {row.pk: row for row in _locked(decision.application_id for decision in decisions)}
+    known = {row.pk: row for row in locking.applications(decision.application_id for decision in decisions)}
     of_age = rules.duty("MINIMUM_AGE", on) if any(one.outcome == APPROVE for one in decisions) else Decimal(0)
     results: list[_Result | Refused] = []
     for decision in decisions:
@@ -332,16 +332,6 @@ def _decline(
     application.decline()
     told = events.build("application.declined", application, by=by, at=at, reasons=application.reasons)
     return _Result(application, [told], _message(application, "application_declined", at))
-
-
-def _locked(application_ids: Iterable[int]) -> list[Application]:
-    """The applications with their customers and products, locked in the order of their numbers."""
-    ids = set(application_ids)
-    rows = Application.objects.filter(pk__in=ids).order_by("pk")
-    found = list(rows.select_for_update(of=("self",)).select_related("customer", "product"))
-    if len(found) < len(ids):
-        raise Application.DoesNotExist
-    return found
 
 
 def _message(application: Application, template: str, at: datetime, **context: Any) -> notices.Message:

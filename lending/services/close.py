@@ -127,7 +127,7 @@ def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> 
     planned = set(DayClose.objects.filter(date=open_on).values_list("step", flat=True))
     missing = [step for step in steps.listed() if step.path not in planned]
     ranges = shards.ranges(parts) if any(step.sharded for step in missing) else []
-    DayClose.objects.bulk_create(row for step in missing for row in _plan(open_on, step, ranges))
+    bulk.insert_many([row for step in missing for row in _plan(open_on, step, ranges)])
     return day
 
 

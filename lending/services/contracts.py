@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import ContractDocument, Offer, User
 from lending.papers import pdf
@@ -29,7 +29,7 @@ def sign(offer: Offer, *, language: str) -> ContractDocument:
         raise Refused(
             "sheet_changed", _("The cost sheet is not the one that was made: nothing can be signed on it.")
         )
-    return ContractDocument.objects.create(
+    document = ContractDocument(
         offer=offer,
         content=offer.sheet,
         template_version=TEMPLATE_VERSION,
@@ -38,6 +38,8 @@ def sign(offer: Offer, *, language: str) -> ContractDocument:
         shown_at=offer.shown_at,
         confirmed_at=offer.accepted_at,
     )
+    bulk.create_many([document])
+    return document
 
 
 def is_whole(document: ContractDocument) -> bool:

@@ -12,7 +12,7 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Application, CreditLine, Offer, Product, User
 from lending.selectors import pricing, rules
-from lending.services import booking, contracts, lines, posting, sheets
+from lending.services import booking, contracts, lines, locking, posting, sheets
 
 fingerprint = sheets.fingerprint
 
@@ -83,11 +83,7 @@ def show(
     A loan's schedule begins on the day it is paid out: opened on a later business date `on`, the sheet is written
     anew for that day, and is to be read anew.
     """
-    offer = (
-        Offer.objects.select_for_update(of=("self",))
-        .select_related("application__product", "application__customer")
-        .get(pk=offer_id)
-    )
+    offer = locking.offer(offer_id)
     if on is not None and offer.accepted_at is None and not _is_of(offer, on):
         _write_sheet(offer, on)
         offer.shown_at = None
@@ -95,7 +91,7 @@ def show(
         events.record("offer.rewritten", offer.application, by=by, at=at, sheet=offer.sheet_sha256)
     if offer.shown_at is None:
         offer.shown_at = at
-        offer.save(update_fields=["shown_at"])
+        bulk.update_many([offer], ["shown_at"])
         facts = {"sheet": offer.sheet_sha256, "language": language or offer.application.customer.language}
         events.record("offer.shown", offer.application, by=by, at=at, **facts)
     return offer
@@ -120,19 +116,13 @@ def accept(*, offer_id: int, by: User | None, at: datetime, on: date, language: 
     Refused when the offer has run out or the sheet was not open for the forced reading time; nothing is lost then.
     Accepting twice returns the booked application.
     """
-    application_id = Offer.objects.values_list("application_id", flat=True).get(pk=offer_id)
-    application = (
-        Application.objects.select_for_update(of=("self",))
-        .select_related("customer", "product")
-        .get(pk=application_id)
-    )
-    offer = Offer.objects.select_for_update().get(pk=offer_id)
-    offer.application = application
+    offer = locking.offer(offer_id, with_application=True)
+    application = offer.application
     if offer.accepted_at:
         return application
     _check_acceptance(offer, application, at, on)
     offer.accepted_at = at
-    offer.save(update_fields=["accepted_at"])
+    bulk.update_many([offer], ["accepted_at"])
     contracts.sign(offer, language=language or application.customer.language)
     application.accept()
     events.record("offer.accepted", application, by=by, at=at, sheet=offer.sheet_sha256)

@@ -8,7 +8,7 @@ from django.db import DataError
 
 from lending import bulk
 from lending.errors import Refused
-from lending.models import Customer, Event, Product, Purchase
+from lending.models import Application, Customer, Event, Product, Purchase
 from lending.services import applications, customers, purchases
 from lending.shares import Share
 
@@ -35,9 +35,45 @@ def test_of_newcomers_the_known_the_nameless_and_the_second_of_a_name_are_refuse
     assert Event.objects.filter(kind="customer.registered").count() == 3
 
 
-def test_what_is_too_long_is_refused_and_not_cut():
+@pytest.mark.parametrize("count", [1, bulk.FEW + 1])
+def test_what_is_too_long_is_refused_and_not_cut(count):
+    """Few rows go as values, many as arrays: neither is cut."""
+    people = [
+        Customer(kind="PERSON", name="x" * 121, platform_ref=f"x{number}", registered_on=ON)
+        for number in range(count)
+    ]
     with pytest.raises(DataError):
-        bulk.create_many([Customer(kind="PERSON", name="x" * 121, platform_ref="x", registered_on=ON)])
+        bulk.create_many(people)
+
+
+@pytest.mark.parametrize("count", [1, bulk.FEW, bulk.FEW + 1])
+def test_few_rows_and_many_are_written_alike(make_line, count):
+    """Lists, empty values, JSON and keys come back as they went, in their order."""
+    product = make_line().product
+    people = customers.register_many([newcomer(str(n)) for n in range(count)], by=None, at=AT)
+    rows = [
+        Application(
+            customer=one,
+            product=product,
+            amount=Decimal("1000.10"),
+            reasons=["A", "B, C"],
+            answers={"a": ["ä"]},
+            created_at=AT,
+        )
+        for one in people
+    ]
+    assert bulk.create_many(rows) == rows
+    for row in rows:
+        row.reasons, row.amount, row.tenor = [], Decimal("7.00"), None
+    bulk.update_many(rows, ["reasons", "amount", "tenor"])
+    found = list(Application.objects.order_by("pk"))
+    assert [row.pk for row in found] == [row.pk for row in rows]
+    assert all(
+        (row.reasons, row.amount, row.tenor, row.answers) == ([], 7, None, {"a": ["ä"]}) for row in found
+    )
+    told = [Event(kind="x.y", subject_type="x", subject_id=1, at=AT, data={"n": n}) for n in range(count)]
+    bulk.insert_many(told)
+    assert [row.data["n"] for row in Event.objects.filter(kind="x.y").order_by("pk")] == list(range(count))
 
 
 def test_two_asks_of_one_customer_become_one_application(make_line):
