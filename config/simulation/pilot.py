@@ -56,8 +56,11 @@ def train(
 
 
 def install(staff: Mapping[str, User], on: date) -> None:
-    """Put the cards of the pilot in charge: the analyst answers for them, the senior approver promotes them."""
-    for segment in Segment.values:
+    """Put the cards of the pilot in charge: the analyst answers for them, the senior approver promotes them.
+
+    A segment that has no card yet begins without a champion: its applications go to a person.
+    """
+    for segment in (one for one in Segment.values if _file(one).exists()):
         content = json.loads(_file(segment).read_text())
         model = ModelVersion(
             segment=segment,
