@@ -16,7 +16,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--customers", type=int, default=5000, help="how many people (5000)")
         parser.add_argument("--companies", type=int, default=2000, help="how many companies (2000)")
-
         parser.add_argument(
             "--segment", action="append", choices=Segment.values, help="only this card (all of them)"
         )
