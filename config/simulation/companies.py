@@ -11,6 +11,7 @@ from config.simulation.shopping import DISPUTE, ORDER, RETURN, Act, moment
 from config.simulation.streams import poisson, stream
 
 INVOICE, INVOICE_PAID = "INVOICE", "INVOICE_PAID"
+GOODS_RECEIVED, GOODS_REJECTED = "GOODS_RECEIVED", "GOODS_REJECTED"
 # How an industry does (0 to 1), and how many of the companies are in it.
 HEALTH = {"A": 0.5, "C": 0.55, "E": 0.3, "F": 0.55, "G": 0.5, "H": 0.4, "I": 0.65, "L": 0.6}
 WEIGHT = {"A": 4, "C": 34, "E": 10, "F": 26, "G": 10, "H": 5, "I": 7, "L": 4}
@@ -111,6 +112,28 @@ def acts(seed: int, company: Company, start: date, end: date) -> list[Act]:
             found += _invoice(rng, company, f"{company.ref}-i{len(found):05d}", day)
         for _ in range(poisson(rng, 0.05 * slow)):
             found += _stock(rng, company, f"{company.ref}-s{len(found):05d}", day)
+    return found + _supply(seed, company, [act for act in found if act.kind == INVOICE])
+
+
+def _supply(seed: int, company: Company, invoices: list[Act]) -> list[Act]:
+    """What was delivered for each invoice, and to whom: the worse the firm, the later, the more comes back, and the
+    fewer its buyers. A stream of its own, so that what is drawn here moves nothing else."""
+    rng = stream(seed, "supply", company.number)
+    buyers = 1 + int(5 * rng.betavariate(1 + 2 * company.quality, 2))
+    found: list[Act] = []
+    for invoice in invoices:
+        assert invoice.amount is not None, "an invoice has an amount"
+        buyer = min(rng.randrange(buyers), rng.randrange(buyers))  # the first buys most
+        invoice.data["buyer"] = f"B{buyer + 1}"
+        late = rng.random() < 0.05 + 0.4 * (1 - company.quality) ** 2
+        received = invoice.moment - timedelta(days=rng.randint(1, 5))
+        told = {"late": True} if late else {}
+        ref = invoice.ref
+        found.append(Act(f"{ref}-g", GOODS_RECEIVED, company.ref, received, ref, invoice.amount, told))
+        if rng.random() < 0.02 + 0.25 * (1 - company.quality) ** 2:
+            back = (invoice.amount * Decimal(rng.randint(1, 6)) / 10).quantize(CENT)
+            sent = invoice.moment + timedelta(days=rng.randint(1, 12))
+            found.append(Act(f"{ref}-b", GOODS_REJECTED, company.ref, sent, ref, back))
     return found
 
 

@@ -6,7 +6,7 @@ that the product computes from its events and accounts, and with who would have 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
@@ -31,17 +31,21 @@ SEED = 20_260_101
 BILLS = 5
 START, END = date(2025, 1, 1), date(2025, 12, 31)
 BATCH = 5000
-# Of suppliers there is no pilot: until a model is in charge of them, their applications go to a person.
-PILOTED = (Segment.PERSON, Segment.COMPANY)
 
 
 @transaction.atomic
-def train(people: int, companies: int) -> dict[str, training.Training]:
-    """Learn from a world of that size and write the cards; nothing stays in the database."""
+def train(
+    people: int, companies: int, segments: Collection[str] = Segment.values
+) -> dict[str, training.Training]:
+    """Learn from a world of that size and write the cards; nothing stays in the database.
+
+    Every company of it is looked at as a company and as a supplier.
+    """
     place = world.build(SEED, people, companies, START, END)
     ids = _move_in(place)
     runs = {}
-    for segment, inhabitants in ((Segment.PERSON, place.people), (Segment.COMPANY, place.companies)):
+    for segment in segments:
+        inhabitants = place.people if segment == Segment.PERSON else place.companies
         run = _run(segment, place, inhabitants, ids)
         card, measured = training.fit(run)
         content = {"card": card.to_json(), "sha256": card.sha256, "metrics": measured | {"window_days": 180}}
@@ -52,8 +56,11 @@ def train(people: int, companies: int) -> dict[str, training.Training]:
 
 
 def install(staff: Mapping[str, User], on: date) -> None:
-    """Put the cards of the pilot in charge: the analyst answers for them, the senior approver promotes them."""
-    for segment in PILOTED:
+    """Put the cards of the pilot in charge: the analyst answers for them, the senior approver promotes them.
+
+    A segment that has no card yet begins without a champion: its applications go to a person.
+    """
+    for segment in (one for one in Segment.values if _file(one).exists()):
         content = json.loads(_file(segment).read_text())
         model = ModelVersion(
             segment=segment,

@@ -118,7 +118,7 @@ def companies(words: Sequence[str]) -> dict[str, int]:
     asked = {word for word in words if word}
     by_digest = {fields.digest(word.upper()): word for word in asked}
     numbered = Customer.objects.filter(id_number_digest__in=by_digest)
-    found = {by_digest[digest]: pk for digest, pk in numbered.values_list("id_number_digest", "pk")}
+    found = {by_digest[one.id_number_digest or ""]: one.pk for one in numbered.only("id_number_digest")}
     return found | dict(Customer.objects.filter(platform_ref__in=asked).values_list("platform_ref", "pk"))
 
 
