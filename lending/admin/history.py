@@ -25,6 +25,7 @@ from lending.models import (
     ConcentrationMonth,
     Customer,
     Industry,
+    Loan,
     LoanSnapshot,
     Product,
 )
@@ -184,8 +185,9 @@ class LoansOn(HistoryReport):
 
     @staticmethod
     def cells(names: Callable[[int], str], row: LoanSnapshot) -> list[Any]:
+        loan = Loan(pk=row.loan_id)
         return [
-            Cell(str(row.loan), page_of(row.loan)),
+            Cell(str(loan), page_of(loan)),
             Cell(row.customer.name, page_of(row.customer)),
             str(row.product),
             str(row.get_state_display()),
@@ -211,7 +213,7 @@ def _after(asked: dict[str, Any]) -> Q:
     if not to.isdecimal():
         return Q(state=to)
     column = "asset_class" if asked.get("from_class") is not None else "bucket"
-    return Q(**{column: int(to)}, state__in=selectors.Loan.OWING)
+    return Q(**{column: int(to)}, state__in=Loan.OWING)
 
 
 # How a place of the concentrations is found among the loans.
@@ -227,7 +229,7 @@ _PLACES = {
 
 def _narrowed(asked: dict[str, Any]) -> dict[str, Any]:
     """The conditions on the rows of a month end. Figures are of what is owed; so is the list."""
-    found: dict[str, Any] = {"state__in": selectors.Loan.OWING}
+    found: dict[str, Any] = {"state__in": Loan.OWING}
     if asked.get("asset_class"):
         found["asset_class"] = asked["asset_class"]
     if asked.get("non_performing"):

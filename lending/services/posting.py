@@ -204,14 +204,15 @@ def _accounts(
 def lock(loan_id: int, *, on: date) -> Account:
     """A loan and all that is theirs, locked as for a posting. Raises Loan.DoesNotExist."""
     ids = [loan_id]
-    billed, _lines, *found = bulk.read(
+    billed, _lines, loans, instalments, history = bulk.read(
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
         (HISTORY, [ids]),
     )
-    accounts = _accounts(*found, {loan_id: billed_ahead.day_of(loan_id, on, billed)})
+    days = {loan_id: billed_ahead.day_of(loan_id, on, billed)}
+    accounts = _accounts(loans, instalments, history, days)
     if not accounts:
         raise Loan.DoesNotExist(f"no loan {loan_id}")
     return accounts[loan_id]
