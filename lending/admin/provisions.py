@@ -17,7 +17,7 @@ from unfold.decorators import display
 from lending.admin import charts
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.history import bucket_names
+from lending.admin.history_loans import bucket_names
 from lending.admin.parts import page_of, percent
 from lending.admin.reports import Answer, AsOfForm, Cell, Column, Report, products_of
 from lending.fields import ZERO
