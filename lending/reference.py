@@ -147,8 +147,35 @@ RULES = [
     ),
     ("COMPANY_LINE_CAP", "", "10000000", "CNY", "2020-07-17", None, HOUSE, "", "H"),
     ("LINE_REVIEW_DAYS", "", "365", "days", "2020-07-17", None, "商业银行互联网贷款管理暂行办法", "", "P"),
+    # The house approves again by itself where nothing speaks against it; companies are looked at by a person.
+    ("LINE_REAPPROVAL_ALONE_PERSON", "", "1", "1 = yes", "2020-01-01", None, HOUSE, "", "H"),
+    ("LINE_REAPPROVAL_ALONE_COMPANY", "", "0", "1 = yes", "2020-01-01", None, HOUSE, "", "H"),
+    # The nightly review of limits: who is offered more, and whose limit is cut.
+    *[
+        (f"LIMIT_{name}", "", value, unit, "2020-01-01", None, HOUSE, "", "H")
+        for name, value, unit in (
+            ("SCORE_DAYS", "7", "days"),
+            ("RAISE_PD", "0.05", "share"),
+            ("RAISE_UTILISATION", "0.3", "share"),
+            ("RAISE_OPEN_DAYS", "180", "days"),
+            ("RAISE_CLEAN_DAYS", "180", "days"),
+            ("RAISE_SHARE", "0.2", "share"),
+            ("RAISE_CAP_PERSON", "100000", "CNY"),
+            ("RAISE_CAP_COMPANY", "2000000", "CNY"),
+            ("RAISE_COOLDOWN_DAYS", "90", "days"),
+            ("OFFER_DAYS", "14", "days"),
+            ("CUT_PD", "0.2", "share"),
+            ("CUT_FULL_PD", "0.12", "share"),
+            ("CUT_FULL_UTILISATION", "0.95", "share"),
+            ("CUT_OVERDUE_DAYS", "30", "days"),
+            ("CUT_SHARE", "0.3", "share"),
+            ("CUT_COOLDOWN_DAYS", "30", "days"),
+        )
+    ],
     ("MINIMUM_AGE", "", "18", "years", "2021-01-01", None, "民法典", "17", "V"),
     ("SECOND_PERSON_ABOVE", "", "50000", "CNY", "2020-01-01", None, HOUSE, "", "H"),
+    # Days within which a person answers who was asked to look at a decline again (PIPL art. 24(3) sets none).
+    ("REVIEW_DAYS", "", "3", "days", "2021-11-01", None, HOUSE, "", "H"),
     ("WAIVE_ALONE_UP_TO", "", "0", "CNY", "2020-01-01", None, HOUSE, "", "H"),
     ("CONTACT_QUIET_FROM", "", "22", "hour", "2025-02-28", None, GBT, "", "P"),
     ("CONTACT_QUIET_TO", "", "8", "hour", "2025-02-28", None, GBT, "", "P"),
@@ -321,6 +348,7 @@ STARTER_PRODUCTS: list[dict[str, Any]] = [
         "name_zh": "供应商应收融资",
         "kind": "LOAN",
         "audience": "COMPANY",
+        "for_suppliers": True,
         "method": "BULLET",
         "annual_rate": "0.084",
         "day_count": "ACT/360",

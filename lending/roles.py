@@ -32,7 +32,14 @@ ROLES = {
 
 _CUSTOMER_FILE = (
     *("view_customer", "view_consent", "view_industry", "view_creditline", "view_linehold"),
-    *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
+    *(
+        "view_limitchange",
+        "view_limitoffer",
+        "view_temporarylimit",
+        "view_purchase",
+        "view_loan",
+        "view_instalment",
+    ),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
     *("view_unappliedmoney", "view_unappliedmove", "view_mandate", "view_mandateaccount", "view_debit"),
     *("view_debitattempt", "view_downgrade", "view_reliefrequest"),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from lending import words
 from risk import features
 from risk.engine import controls, policy
+from risk.engine.scorecard import BANDS
 
 # What policies and the decision itself give as reasons; the features speak for themselves.
 RULES: dict[str, Any] = {
@@ -33,8 +34,11 @@ RULES: dict[str, Any] = {
     "DEBTS_HIGH": gettext_lazy("Your debts elsewhere are high for your income."),
     "PURPOSE": gettext_lazy("We do not lend for this purpose."),
     "OFFICER_JUDGEMENT": gettext_lazy("What you told us did not fit together with your papers."),
+    "SCORING_FAILED": gettext_lazy("A person decides on this application."),
     "NO_POLICY": gettext_lazy("A person decides on this application."),
     "NOT_OFFERABLE": gettext_lazy("A person has to set the terms of the offer."),
+    # Of a grade that is turned down though no feature lost points.
+    **{f"GRADE_{grade}": gettext_lazy("Your score is below what we lend at.") for grade in BANDS},
     policy.NO_SCORE: gettext_lazy("There is too little data for a score: a person decides."),
     policy.NO_LIMIT_FOR_GRADE: gettext_lazy("A person has to set the limit."),
     policy.LIMIT_UNKNOWN: gettext_lazy("Your income or spending is not known well enough to set a limit."),

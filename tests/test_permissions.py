@@ -97,6 +97,7 @@ PAGES = {
     "lending_provisionmonth_report": "lending.view_provisionmonth",
     "lending_provisionmonth_loans": "lending.view_loanprovision",
     "lending_application_document": "lending.view_document",
+    "lending_application_letter": "lending.view_application",
     "lending_product_allocation": "lending.view_product",
     "lending_bankline_queue": "lending.match_bankline",
     "lending_paymentfile_template": "lending.view_paymentfile",
@@ -104,8 +105,13 @@ PAGES = {
     "lending_offer_file": "lending.view_offer",
     "lending_product_preview": "lending.view_product",
     "dunning_legalmatter_document": "dunning.view_legaldocument",
+    "risk_assessment_fairness": "risk.view_assessment",
+    "risk_financialstatement_template": "risk.view_financialstatement",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
+    "risk_modelversion_card": "risk.view_modelversion",
+    "risk_modelversion_compare": "risk.view_modelversion",
+    "risk_modelversion_monitoring": "risk.view_modelversion",
     "auth_user_password_change": "lending.change_user",
 }
 
@@ -340,13 +346,17 @@ def test_each_role_opens_exactly_what_its_permissions_say(
     assert wrong == []
 
 
+# The one thing that is theirs: to lift the ban on a forbidden feature, in writing, when another person asks.
+LIFTING = {f"risk_featurewaiver_{verb}" for verb in ("give", "refuse", "revoke")}
+
+
 def test_the_compliance_officer_changes_nothing(member: Callable[[str], Client], house: Customer) -> None:
     client = member(roles.READER)
     before = Event.objects.count()
     allowed = []
     for address in below("admin/"):
         reads = (address.name or "").endswith(("_export", "_history"))
-        if address.name in STAFF or address.name in PAGES or reads:
+        if address.name in STAFF or address.name in PAGES or reads or address.name in LIFTING:
             continue
         status = client.post(
             address.path, {"_save": "1", "reason": "x", "action": "delete_selected"}

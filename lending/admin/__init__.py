@@ -12,6 +12,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     history,
     house,
     ledger,
+    limit_offers,
     lines,
     loans,
     mandates,

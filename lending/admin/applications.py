@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
@@ -21,12 +22,13 @@ from lending import clock, downloads, words
 from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import ReviewFilter
 from lending.admin.forms import ActionForm, amount_field
-from lending.admin.parts import Section, link, money, page_of, percent, record_link, state_label
+from lending.admin.parts import Section, label, link, money, page_of, percent, record_link, state_label
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document, Product
 from lending.selectors import customer_page as selectors
-from lending.services import applications, desk, tranches
+from lending.services import applications, desk, letters, tranches
 
 State = Application.State
 WAITING = (State.SUBMITTED, State.REFERRED)
@@ -122,6 +124,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         "number",
         "state_",
         "waiting",
+        "review_due",
         "customer_link",
         "product",
         "amount",
@@ -132,6 +135,7 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         ("state", ChoicesDropdownFilter),
         ("product__kind", ChoicesDropdownFilter),
         ("customer__kind", ChoicesDropdownFilter),
+        ReviewFilter,
         ("amount", RangeNumericFilter),
         ("submitted_at", RangeDateFilter),
         "grade",
@@ -154,13 +158,13 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
                     *("customer_link", "state_", "product", "amount", "tenor", "purpose", "submitted_at"),
                     *("approved_amount", "first_tranche", "grade", "reasons_in_words", "decided_at"),
                     "decided_by",
-                    *("decision_note", "review_requested_at"),
+                    *("decision_note", "review_requested_at", "review_due", "overridden_by"),
                 ]
             },
         )
     ]
-    readonly_fields = ["customer_link", "state_", "reasons_in_words"]
-    actions_detail = ["approve", "decline", "refer", "plan_tranches"]
+    readonly_fields = ["customer_link", "state_", "reasons_in_words", "review_due"]
+    actions_detail = ["approve", "decline", "refer", "plan_tranches", "ask_review"]
 
     @display(description=_("application"), ordering="pk")
     def number(self, application: Application) -> str:
@@ -176,6 +180,14 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
             return "–"
         return timesince(application.submitted_at, clock.now(), depth=1)
 
+    @display(description=_("review due on"), ordering="review_due_on")
+    def review_due(self, application: Application) -> Any:
+        """By when a person answers who was asked to look again; red when that day is past."""
+        due = application.review_due_on
+        if due is None or application.state != State.REFERRED:
+            return due or "–"
+        return label(due.isoformat(), "danger" if due < clock.today() else "warning")
+
     @display(description=_("customer"), ordering="customer__name")
     def customer_link(self, application: Application) -> Any:
         return record_link(application.customer)
@@ -190,12 +202,32 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         yield _documents(record)
         yield _offers(record)
         yield _pending(record)
+        yield from _letter(record)
         yield from _sections_above(record)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.document_view)
         document = path("document/<int:document_id>/", view, name="lending_application_document")
-        return [document, *super().get_urls()]
+        view = self.admin_site.admin_view(self.letter_view)
+        letter = path("<int:application_id>/letter.pdf", view, name="lending_application_letter")
+        return [document, letter, *super().get_urls()]
+
+    def letter_view(self, request: HttpRequest, application_id: int) -> HttpResponse:
+        """The letter of a decline in the customer's language, or another one asked for; that it was taken is written
+        down."""
+        if not request.user.has_perm("lending.view_application"):
+            raise PermissionDenied
+        application = get_object_or_404(Application.objects.select_related("customer"), pk=application_id)
+        asked = request.GET.get("language", "")
+        language = asked if asked in dict(settings.LANGUAGES) else application.customer.language
+        try:
+            content = letters.reveal(
+                application_id=application_id, language=language, by=request.user, at=clock.now()
+            )
+        except Refused as refusal:
+            self.message_user(request, str(refusal), level="ERROR")
+            return HttpResponseRedirect(page_of(application))
+        return downloads.pdf(content, f"letter-{application}.pdf")
 
     def document_view(self, request: HttpRequest, document_id: int) -> HttpResponse:
         """A paper as it was handed in: downloaded, never shown as a page of ours; that it was taken is written down."""
@@ -273,6 +305,21 @@ class ApplicationAdmin(ExportAdmin, ServiceAdmin):
         )
         return _("The application waits for an officer.")
 
+    @service_action(
+        _("Ask for a review"),
+        permission="lending.decide_application",
+        available=lambda application: (
+            application.state == State.DECLINED and not application.review_requested_at
+        ),
+        icon="gavel",
+        confirm=_(
+            "For a customer who asked by phone or letter. A person decides again; an approval takes two people."
+        ),
+    )
+    def ask_review(self, application: Application, data: dict[str, Any], acting: Acting) -> Any:
+        applications.ask_review(application_id=application.pk, **acting.moment)
+        return _("A person will look at the application again.")
+
 
 def _customer(customer: Customer) -> Section:
     exposure = customer_page.figures(selectors.exposure(customer, clock.today()))
@@ -330,7 +377,8 @@ def _offers(application: Application) -> Section:
 
 def _pending(application: Application) -> Section:
     rows = ApprovalRequest.objects.filter(
-        command="application.approve", payload__contains={"application_id": application.pk}
+        command__in=["application.approve", "application.override"],
+        payload__contains={"application_id": application.pk},
     ).select_related("maker", "checker")
     return Section(
         _("Second person"),
@@ -349,6 +397,15 @@ def _pending(application: Application) -> Section:
         ],
         permission="lending.view_approvalrequest",
     )
+
+
+def _letter(application: Application) -> Iterable[Section]:
+    """The letter of a decline, in each language."""
+    if application.state == State.DECLINED:
+        url = reverse("admin:lending_application_letter", args=[application.pk])
+        links = [link(name, f"{url}?language={code}") for code, name in settings.LANGUAGES]
+        note = _("What the customer can download, too: reasons, how it was decided, and what they can do.")
+        yield Section(_("Letter of the decline (PDF)"), links=links, note=note)
 
 
 def _sections_above(application: Application) -> Iterable[Section]:

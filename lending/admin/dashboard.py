@@ -14,9 +14,17 @@ from django.utils.translation import gettext as _
 from lending import clock
 from lending.admin.charts import chart, series
 from lending.admin.parts import Card, allowed, money, percent
-from lending.models import Application, ApprovalRequest, BusinessDate, Collateral, CreditLine, Notice
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    BusinessDate,
+    Collateral,
+    CreditLine,
+    Industry,
+    Notice,
+)
 from lending.roles import ROLES
-from lending.selectors import portfolio
+from lending.selectors import portfolio, reapproval
 
 State = Application.State
 EXPIRING = timedelta(days=30)
@@ -41,8 +49,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cards": _cards(request.user, on),
     }
     if request.user.has_perm("lending.view_loan"):
-        context |= {"figures": _figures(glance := portfolio.glance(on)), "charts": _charts(glance, on)}
+        context |= _overview(portfolio.overview(on))
     return context
+
+
+def _overview(book: portfolio.Overview) -> dict[str, Any]:
+    return {
+        "figures": _figures(book.glance),
+        "charts": _charts(book),
+        "as_of_opening": book.as_of_opening,
+    }
 
 
 def _cards(user: Any, on: date) -> list[Card]:
@@ -59,6 +75,7 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         ("lending.check_approval", _approvals),
         ("lending.add_approvalrequest", _own_requests),
         ("lending.steer_line", _suspended),
+        ("lending.steer_line", _to_approve_again),
         ("lending.change_collateral", _expiring),
         ("lending.view_notice", _failed_notices),
         ("lending.view_dayclose", _days_to_close),
@@ -73,14 +90,16 @@ def _list(name: str, query: str) -> str:
 
 def _applications(user: Any, on: date) -> Card:
     waiting = Application.objects.filter(state=State.REFERRED)
-    reviews = waiting.exclude(review_requested_at=None).count()
+    reviews = waiting.exclude(review_requested_at=None)
+    late = reviews.filter(review_due_on__lt=on).count()
     return Card(
         _("Applications waiting"),
         count := waiting.count(),
         _list("application", f"state__exact={State.REFERRED}&o=8"),
-        _("%(count)s ask for a review by a person") % {"count": reviews},
+        _("%(count)s ask for a review by a person, %(late)s are overdue")
+        % {"count": reviews.count(), "late": late},
         "inbox",
-        "warning" if count else "",
+        "danger" if late else "warning" if count else "",
     )
 
 
@@ -115,6 +134,18 @@ def _suspended(user: Any, on: date) -> Card:
         _list("creditline", "state__exact=SUSPENDED"),
         _("on hold for any cause"),
         "block",
+    )
+
+
+def _to_approve_again(user: Any, on: date) -> Card:
+    late, soon = reapproval.overdue(on).count(), reapproval.due_soon(on).count()
+    return Card(
+        _("Lines to be approved again"),
+        late + soon,
+        _list("creditline", f"approval={'late' if late else 'soon'}&o=9"),
+        _("%(count)s overdue, the others within 30 days") % {"count": late},
+        "event_repeat",
+        "warning" if late else "",
     )
 
 
@@ -177,8 +208,8 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
     return part / whole if whole else None
 
 
-def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
-    history = portfolio.history(on)
+def _charts(book: portfolio.Overview) -> list[dict[str, Any]]:
+    history = book.history
     return [
         chart(
             "line",
@@ -189,19 +220,19 @@ def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
                 series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
             ],
         ),
-        _outcomes_chart(on),
+        _outcomes_chart(book),
         chart(
             "bar",
             _("Principal by days past due"),
             [name for _low, name in portfolio.BUCKETS][1:],
-            [series(_("Outstanding principal"), glance.buckets[1:], "#f97316")],
+            [series(_("Outstanding principal"), book.glance.buckets[1:], "#f97316")],
         ),
-        _industry_chart(),
+        _industry_chart(book),
     ]
 
 
-def _outcomes_chart(on: date) -> dict[str, Any]:
-    months = portfolio.outcomes(on)
+def _outcomes_chart(book: portfolio.Overview) -> dict[str, Any]:
+    months = book.outcomes
     words = {"approved": _("approved"), "declined": _("declined"), "waiting": _("waiting")}
     colours = {"approved": "primary-600", "declined": "#ef4444", "waiting": "#f59e0b"}
     lines = [
@@ -216,10 +247,13 @@ def _outcomes_chart(on: date) -> dict[str, Any]:
     return chart("bar", _("Applications by outcome"), labels, lines, stacked=True)
 
 
-def _industry_chart() -> dict[str, Any]:
-    rows = portfolio.industries()
-    shown, rest = rows[:INDUSTRIES_SHOWN], rows[INDUSTRIES_SHOWN:]
-    named = [(row.local_name if row else _("Persons and unknown"), amount) for row, amount in shown]
+def _industry_chart(book: portfolio.Overview) -> dict[str, Any]:
+    shown, rest = book.industries[:INDUSTRIES_SHOWN], book.industries[INDUSTRIES_SHOWN:]
+    known = Industry.objects.in_bulk([code for code, _amount in shown if code])
+    named = [
+        (known[code].local_name if code in known else _("Persons and unknown"), amount)
+        for code, amount in shown
+    ]
     if rest:
         named.append((_("Others"), sum(amount for _row, amount in rest)))
     lines = [series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]

@@ -9,6 +9,7 @@ from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.downgrade import Downgrade
+from lending.models.glance import DayGlance
 from lending.models.history import BookMonth, ConcentrationMonth, LoanSnapshot, RollMonth, VintageMonth
 from lending.models.house import (
     ApiRequest,
@@ -19,6 +20,7 @@ from lending.models.house import (
     RuleParameter,
 )
 from lending.models.ledger import JournalEntry, JournalLine
+from lending.models.limit_offer import LimitOffer
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
@@ -51,6 +53,7 @@ __all__ = [
     "CreditLine",
     "Customer",
     "DayClose",
+    "DayGlance",
     "Debit",
     "DebitAttempt",
     "DefaultRate",
@@ -63,6 +66,7 @@ __all__ = [
     "JournalEntry",
     "JournalLine",
     "LimitChange",
+    "LimitOffer",
     "LineHold",
     "Loan",
     "LoanProvision",

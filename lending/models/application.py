@@ -1,9 +1,10 @@
+from datetime import date, datetime
 from typing import Any
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
@@ -63,6 +64,11 @@ class Application(FSMModelMixin, models.Model):
     )
     decision_note = models.TextField(_("note on the decision"), blank=True)
     review_requested_at = models.DateTimeField(_("review by a person asked for at"), null=True, blank=True)
+    review_due_on = models.DateField(_("review due on"), null=True, blank=True)
+    # Who asked for an approval after a decline; who allowed it is the one who decided.
+    overridden_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("override asked for by")
+    )
 
     class Meta:
         verbose_name = _("application")
@@ -80,8 +86,35 @@ class Application(FSMModelMixin, models.Model):
                 condition=Q(state__in=["DRAFT", "SUBMITTED", "REFERRED", "APPROVED", "OFFERED", "ACCEPTED"]),
                 name="application_one_open",
             ),
+            # PIPL art. 24(3): what a person was asked to look at again, a person closes.
+            models.CheckConstraint(
+                condition=Q(review_requested_at=None)
+                | Q(state__in=["REFERRED", "WITHDRAWN", "EXPIRED"])
+                | Q(decided_by__isnull=False),
+                name="application_review_closed_by_a_person",
+            ),
+            # A decline is overridden by two people or not at all.
+            models.CheckConstraint(
+                condition=Q(review_requested_at=None)
+                | ~Q(state__in=["APPROVED", "OFFERED", "ACCEPTED", "BOOKED"])
+                | (Q(overridden_by__isnull=False) & ~Q(overridden_by=F("decided_by"))),
+                name="application_override_by_two",
+            ),
         ]
         indexes = [models.Index(fields=["state", "submitted_at"], name="application_queue")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="decline_stands",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__state="DECLINED")
+                & ~pgtrigger.Q(new__state__in=["DECLINED", "REFERRED"]),
+                func="""
+                    RAISE EXCEPTION 'what was declined is booked only after a person has looked at it again'
+                        USING ERRCODE = 'check_violation';
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"A{self.pk:08d}" if self.pk else str(_("new application"))
@@ -108,9 +141,9 @@ class Application(FSMModelMixin, models.Model):
         """No, with reasons."""
 
     @transition(field="state", source=State.DECLINED, target=State.REFERRED)
-    def ask_review(self, *, at: Any) -> None:
-        """The customer wants a person to look again (PIPL art. 24)."""
-        self.review_requested_at = at
+    def ask_review(self, *, at: datetime, due_on: date | None = None) -> None:
+        """The customer wants a person to look again, by that day (PIPL art. 24(3))."""
+        self.review_requested_at, self.review_due_on = at, due_on
 
     @transition(field="state", source=State.APPROVED, target=State.OFFERED)
     def offer(self) -> None:
@@ -135,6 +168,27 @@ class Application(FSMModelMixin, models.Model):
     @transition(field="state", source=[State.DRAFT, State.OFFERED], target=State.EXPIRED)
     def expire(self) -> None:
         """Nobody acted in time."""
+
+
+def only_from_an_offer() -> pgtrigger.Trigger:
+    """For what an application brings, a line or a loan: nothing is booked from one that was declined, withdrawn or
+    never decided."""
+    return pgtrigger.Trigger(
+        name="only_from_an_offer",
+        operation=pgtrigger.Insert,
+        when=pgtrigger.Before,
+        condition=pgtrigger.Condition("NEW.application_id IS NOT NULL"),
+        func="""
+            IF NOT EXISTS (
+                SELECT FROM lending_application
+                WHERE id = NEW.application_id AND state IN ('OFFERED', 'ACCEPTED', 'BOOKED')
+            ) THEN
+                RAISE EXCEPTION 'nothing is booked from an application without an offer'
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )
 
 
 class Document(models.Model):

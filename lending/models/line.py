@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
-from lending.models.application import Application
+from lending.models.application import Application, only_from_an_offer
 from lending.models.customer import Customer
 from lending.models.loan import Loan
 from lending.models.product import Product
@@ -57,6 +57,7 @@ class CreditLine(FSMModelMixin, models.Model):
         verbose_name_plural = _("credit lines")
         ordering = ["-id"]
         permissions = [("steer_line", _("Can suspend, cut and restore lines"))]
+        triggers = [only_from_an_offer()]
         constraints = [
             fields.known_states("line", CreditLineState),
             fields.not_negative("line", "base_limit", "used", "held"),
@@ -67,6 +68,7 @@ class CreditLine(FSMModelMixin, models.Model):
                 fields=["customer"], condition=~Q(state="CLOSED"), name="line_one_open_per_customer"
             ),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(state="SUSPENDED"), name="line_suspended")]
 
     def __str__(self) -> str:
         return f"C{self.pk:08d}" if self.pk else str(_("new line"))

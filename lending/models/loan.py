@@ -10,7 +10,7 @@ from django_fsm import FSMModelMixin, transition
 from lending import fields
 from lending.engine.classes import days_past_due
 from lending.models import classes
-from lending.models.application import Application
+from lending.models.application import Application, only_from_an_offer
 from lending.models.customer import Customer
 from lending.models.product import Product
 from lending.models.user import User
@@ -104,6 +104,7 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
             ),
             *classes.INDEXES,
         ]
+        triggers = [only_from_an_offer()]
 
     def __str__(self) -> str:
         return f"L{self.pk:08d}" if self.pk else str(_("new loan"))
@@ -238,7 +239,8 @@ class Instalment(models.Model):
         ]
         indexes = [
             # What falls due on a day, in a range of loans: also what was paid in advance is billed.
-            models.Index(fields=["due_on", "loan"], name="instalment_due"),
+            # The close reads what accrues off the index alone.
+            models.Index(fields=["due_on", "loan"], include=["number", "interest"], name="instalment_due"),
             models.Index(
                 fields=["statement"], condition=Q(statement__isnull=False), name="instalment_billed"
             ),

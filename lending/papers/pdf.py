@@ -25,7 +25,7 @@ class Signature:
     confirmed: str = ""
 
 
-class _Page(FPDF):
+class Page(FPDF):
     """A4, with the fingerprint and the page number at the foot of each page."""
 
     def __init__(self, foot: str, made_at: datetime) -> None:
@@ -62,7 +62,7 @@ def render(
     """The sheet in that language; `made_at` is written into the file. The same arguments give the same bytes."""
     with override(language):
         sheet = sheets.read(content)
-        page = _Page(f"SHA-256 {sha256}", made_at)
+        page = Page(f"SHA-256 {sha256}", made_at)
         page.set_lang(language)
         page.set_title(sheet.title)
         page.add_page()
@@ -73,45 +73,45 @@ def render(
         return bytes(page.output())
 
 
-def _first_part(page: _Page, sheet: sheets.Sheet) -> None:
+def _first_part(page: Page, sheet: sheets.Sheet) -> None:
     page.write_line(sheet.title, 18, after=2)
     page.write_line("   ".join(sheet.principal), 12, after=0.5)
     page.write_line("   ".join(sheet.annual_cost), 12, after=3)
-    _facts(page, sheet.head)
+    put_facts(page, sheet.head)
 
 
-def _plan(page: _Page, plan: sheets.Plan) -> None:
-    _heading(page, plan.title)
+def _plan(page: Page, plan: sheets.Plan) -> None:
+    put_heading(page, plan.title)
     items = [(i.name, i.payee, i.basis, i.amount, i.annualised) for i in plan.items]
     total = (gettext("All costs together"), "", "", plan.cost, plan.annual_cost)
     _table(page, sheets.item_columns(), items, total, widths=(24, 26, 40, 24, 22), numbers=2)
     page.ln(2)
-    _facts(page, plan.totals[:1] + plan.totals[-2:-1])
+    put_facts(page, plan.totals[:1] + plan.totals[-2:-1])
     _table(page, sheets.columns(), plan.rows, plan.foot, widths=(30, 26, 26, 26, 28), numbers=4)
 
 
-def _last_part(page: _Page, sheet: sheets.Sheet, signature: Signature | None) -> None:
-    _heading(page, gettext("What it costs to pay late"))
-    _facts(page, sheet.late)
-    _heading(page, gettext("How to read this sheet"))
+def _last_part(page: Page, sheet: sheets.Sheet, signature: Signature | None) -> None:
+    put_heading(page, gettext("What it costs to pay late"))
+    put_facts(page, sheet.late)
+    put_heading(page, gettext("How to read this sheet"))
     for note in sheet.notes:
         page.write_line(note, 9, after=1)
     page.write_line(sheet.promise, 10, after=2)
     if signature:
         shown, confirmed = gettext("Shown at"), gettext("Confirmed at")
-        _facts(page, [(shown, signature.shown), (confirmed, signature.confirmed)])
+        put_facts(page, [(shown, signature.shown), (confirmed, signature.confirmed)])
     else:
         page.write_line(gettext("Not confirmed yet: this sheet is for reading."), 9, SOFT)
 
 
-def _heading(page: _Page, text: str) -> None:
+def put_heading(page: Page, text: str) -> None:
     if page.get_y() > page.h - 60:
         page.add_page()
     page.ln(4)
     page.write_line(text, 12, after=1.5)
 
 
-def _facts(page: _Page, facts: sheets.Facts) -> None:
+def put_facts(page: Page, facts: sheets.Facts) -> None:
     page.set_text_color(*INK)
     page.set_font_size(9)
     with page.table(
@@ -130,7 +130,7 @@ def _facts(page: _Page, facts: sheets.Facts) -> None:
 
 
 def _table(
-    page: _Page,
+    page: Page,
     head: Sequence[str],
     rows: Sequence[Sequence[str]],
     foot: Sequence[str],

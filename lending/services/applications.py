@@ -3,19 +3,22 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from lending import bulk, events, words
 from lending.errors import Refused
 from lending.models import Application, Customer, Document, Event, Loan, Offer, Product, User
+from lending.selectors import rules
 from lending.services import checks, notices, offers
+from lending.services.customers import age
 from lending.services.steps import step
 
 State = Application.State
@@ -189,6 +192,8 @@ class Decision:
     tenor: int | None = None
     annual_rate: Decimal | None = None
     fee_rate: Decimal | None = None
+    # Who asked for the approval of what was declined before; another person decides.
+    asked_by_id: int | None = None
 
 
 def decide(*, by: User | None, at: datetime, on: date, **decision: Any) -> Application:
@@ -212,9 +217,12 @@ def decide_many(
     of them does not wait for a decision.
     """
     known = {row.pk: row for row in _locked(decision.application_id for decision in decisions)}
+    of_age = rules.duty("MINIMUM_AGE", on) if any(one.outcome == APPROVE for one in decisions) else Decimal(0)
     results: list[_Result | Refused] = []
     for decision in decisions:
         try:
+            if decision.outcome == APPROVE:
+                _check_person(known[decision.application_id], of_age, on)
             results.append(_decided(known[decision.application_id], decision, by, at, on))
         except Refused as fault:
             results.append(fault)
@@ -228,6 +236,7 @@ def decide_many(
 
 DECIDED = (
     *("state", "reasons", "grade", "decision_note", "decided_at", "decided_by", "approved_amount", "tenor"),
+    "overridden_by",
 )
 
 
@@ -244,12 +253,41 @@ class _Result:
 def _decided(
     application: Application, decision: Decision, by: User | None, at: datetime, on: date
 ) -> _Result:
+    _check_review(application, decision, by)
+    before = application.reasons
     application.reasons = list(decision.reasons)[:4]
     application.grade = decision.grade or application.grade
     application.decision_note = decision.note
     application.decided_at, application.decided_by = at, by
     decided = {APPROVE: _approve, REFER: _refer, DECLINE: _decline}[decision.outcome]
-    return decided(application, decision, by, at, on)
+    result = decided(application, decision, by, at, on)
+    if application.review_requested_at and decision.outcome == APPROVE:
+        application.overridden_by_id = decision.asked_by_id
+        facts = {"declined_for": before, "asked_by": decision.asked_by_id, "reason": decision.note}
+        result.events.append(events.build("application.overridden", application, by=by, at=at, **facts))
+    return result
+
+
+def _check_review(application: Application, decision: Decision, by: User | None) -> None:
+    """What a person was asked to look at again no machine closes, and one person alone does not approve."""
+    if application.review_requested_at is None:
+        return
+    if by is None:
+        raise Refused("person_only", _("A person was asked to decide on this application."))
+    if decision.outcome == APPROVE and decision.asked_by_id in (None, by.pk):
+        raise Refused("second_person", _("What was declined takes two people to approve."))
+
+
+def _check_person(application: Application, of_age: Decimal, on: date) -> None:
+    """Whatever a policy or an officer says: nobody under age, and no student at a micro-loan company.
+
+    Civil code art. 17; five-agency notice of 2021-03-17 on internet consumer loans to students.
+    """
+    years = age(application.customer, on)
+    if years is not None and years < of_age:
+        raise Refused("minor", _("The customer has not come of age."))
+    if application.customer.is_student and application.product.lender_type == "MICRO_LOAN":
+        raise Refused("student", _("A micro-loan company gives students no consumer credit."))
 
 
 def _approve(
@@ -322,17 +360,24 @@ def _message(application: Application, template: str, at: datetime, **context: A
 
 @transaction.atomic
 def ask_review(*, application_id: int, by: User | None, at: datetime) -> Application:
-    """A declined customer asks a person to look again; once per application, and no machine may close it."""
+    """A declined customer asks a person to look again; once per application, and no machine may close it.
+
+    A person answers within REVIEW_DAYS. Staff ask for a customer who did so by phone or letter.
+    """
     application = Application.objects.select_for_update().get(pk=application_id)
     if application.review_requested_at:
         raise Refused("reviewed", _("A person has looked at this application already."))
-    application.ask_review(at=at)
+    day = timezone.localdate(at)
+    application.ask_review(at=at, due_on=day + timedelta(days=int(rules.duty("REVIEW_DAYS", day))))
     try:
         with transaction.atomic():
             application.save()
     except IntegrityError as error:
         raise Refused("application_open", _("You have another open application.")) from error
-    events.record("application.review_asked", application, by=by, at=at)
+    events.record("application.review_asked", application, by=by, at=at, due_on=application.review_due_on)
+    notices.queue_many(
+        [_message(application, "review_received", at, due_on=application.review_due_on)], at=at
+    )
     return application
 
 

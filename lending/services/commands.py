@@ -7,7 +7,16 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, User
-from lending.services import adjust, applications, downgrades, lines, loans, products, restructure
+from lending.services import (
+    adjust,
+    applications,
+    downgrades,
+    lines,
+    loans,
+    products,
+    reapproval,
+    restructure,
+)
 from lending.services import periods as _periods  # noqa: F401  (registers its command)
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
@@ -15,7 +24,15 @@ from lending.services.approvals import command
 
 @command("application.approve", _("Approve an application"))
 def approve_application(
-    *, application_id: int, amount: str, note: str, by: User, at: datetime, on: date, **terms: str
+    *,
+    application_id: int,
+    amount: str,
+    note: str,
+    by: User,
+    at: datetime,
+    on: date,
+    asked_by: int | None = None,
+    **terms: str,
 ) -> Any:
     tenor = terms.pop("tenor", None)
     return applications.decide(
@@ -25,15 +42,27 @@ def approve_application(
         tenor=int(tenor) if tenor else None,
         **{name: Decimal(rate) for name, rate in terms.items()},
         note=note,
+        asked_by_id=asked_by,
         by=by,
         at=at,
         on=on,
     )
 
 
+@command("application.override", _("Override a decline"))
+def override(*, application_id: int, asked_by: int, **approval: Any) -> Any:
+    """An approval of what was declined before; the database refuses one person in both parts."""
+    return approve_application(application_id=application_id, asked_by=asked_by, **approval)
+
+
 @command("line.raise_limit", _("Raise a limit"))
 def raise_limit(*, line_id: int, to: str, cause: str, by: User, at: datetime, on: date) -> Any:
     return lines.raise_limit(line_id=line_id, to=Decimal(to), cause=cause, by=by, at=at)
+
+
+@command(reapproval.COMMAND, _("Approve a line for another year"))
+def reapprove_line(*, line_id: int, note: str, by: User, at: datetime, on: date) -> Any:
+    return reapproval.reapprove(line_id=line_id, note=note, by=by, at=at, on=on)
 
 
 @command("line.temporary_limit", _("Give a temporary limit"))

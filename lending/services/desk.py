@@ -20,7 +20,17 @@ from lending.models import (
     User,
 )
 from lending.selectors import rules
-from lending.services import adjust, applications, approvals, checks, lines, loans, products, restructure
+from lending.services import (
+    adjust,
+    applications,
+    approvals,
+    checks,
+    lines,
+    loans,
+    products,
+    reapproval,
+    restructure,
+)
 
 
 def approve_application(
@@ -58,7 +68,8 @@ class Approval:
 def approve_applications(
     wanted: Sequence[Approval], *, by: User, at: datetime, on: date
 ) -> list[Application | ApprovalRequest | Refused]:
-    """Approve each, or ask a second person to for those above SECOND_PERSON_ABOVE; a refusal holds up no other."""
+    """Approve each, or ask a second person to: above SECOND_PERSON_ABOVE, and whatever the amount for those that were
+    declined before. A refusal holds up no other."""
     rows = Application.objects.select_related("product").in_bulk([a.application_id for a in wanted])
     if len(rows) < len({a.application_id for a in wanted}):
         raise Application.DoesNotExist
@@ -68,7 +79,8 @@ def approve_applications(
     alone = []
     for approval in wanted:
         application = rows[approval.application_id]
-        if approval.amount <= above[application.product.lender_type]:
+        small = approval.amount <= above[application.product.lender_type]
+        if small and application.review_requested_at is None:
             alone.append(approval)
         else:
             done[application.pk] = _asked(application, approval, by, at, on)
@@ -92,10 +104,12 @@ def _asked(
 ) -> ApprovalRequest | Refused:
     try:
         _check_ask(application, approval.amount)
+        again = application.review_requested_at is not None
         return _ask(
-            "application.approve",
+            "application.override" if again else "application.approve",
             {"application_id": application.pk},
             {"amount": str(approval.amount), "note": approval.note}
+            | ({"asked_by": by.pk} if again else {})
             | {name: str(term) for name, term in approval.terms.items()},
             reason=approval.note,
             customer_id=application.customer_id,
@@ -167,6 +181,27 @@ def ask_raise(*, line_id: int, to: Decimal, reason: str, by: User, at: datetime,
         reason=reason,
         customer_id=line.customer_id,
         amount=to,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+def reapprove_line(
+    *, line_id: int, note: str, by: User, at: datetime, on: date
+) -> CreditLine | ApprovalRequest:
+    """Approve a line for another year, or ask a second person to when its limit is above SECOND_PERSON_ABOVE."""
+    line = CreditLine.objects.select_related("product").get(pk=line_id)
+    reapproval.check(line, on)
+    if line.base_limit <= rules.parameter("SECOND_PERSON_ABOVE", on, lender_type=line.product.lender_type):
+        return reapproval.reapprove(line_id=line_id, note=note, by=by, at=at, on=on)
+    return _ask(
+        reapproval.COMMAND,
+        {"line_id": line_id},
+        {"note": note},
+        reason=note,
+        customer_id=line.customer_id,
+        amount=line.base_limit,
         by=by,
         at=at,
         on=on,

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -10,7 +11,7 @@ from lending.errors import Refused
 from lending.forms.apply import ApplyForm, DocumentForm
 from lending.models import Application, Document
 from lending.selectors import site
-from lending.services import applications
+from lending.services import applications, letters
 from lending.views.access import SignedIn, customer_required
 from lending.views.doing import act, posted, stamp
 
@@ -80,6 +81,16 @@ def application(request: SignedIn, pk: int) -> HttpResponse:
     shown = get_object_or_404(mine, pk=pk)
     context = {"application": shown, "offer": shown.offers.first(), "waits": shown.state in site.WAITING}
     return render(request, "lending/application.html", context)
+
+
+@customer_required
+@require_safe
+def letter(request: SignedIn, pk: int) -> HttpResponse:
+    """Why it was declined, as a letter in the reader's language."""
+    mine = request.user.customer.applications.select_related("customer", "product")
+    declined = get_object_or_404(mine, pk=pk, state=Application.State.DECLINED)
+    content = letters.of_decline(declined, language=get_language() or "en")
+    return downloads.pdf(content, f"letter-{declined}.pdf")
 
 
 @customer_required

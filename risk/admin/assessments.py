@@ -10,11 +10,13 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from lending.admin.base import ReadOnlyAdmin
-from lending.admin.parts import Section, label, money, record_link
+from lending.admin.parts import Section, label, money, percent, record_link
 from lending.models import Application
 from risk import features
+from risk.admin.fairness import Fairness
 from risk.models import Assessment
 from risk.reasons import reason_text
+from risk.selectors import decisions
 
 VIEW = "risk.view_assessment"
 TONES = {"APPROVE": "success", "REFER": "warning", "DECLINE": "danger"}
@@ -31,6 +33,19 @@ def outcome_label(outcome: str) -> Any:
     return label(Assessment.Outcome(outcome).label, TONES[outcome])
 
 
+def price(assessment: Assessment) -> str:
+    """The rates that the policy set, in words; else the product's own."""
+    found = [
+        f"{name}: {percent(rate)}"
+        for name, rate in (
+            (_("annual rate"), assessment.annual_rate),
+            (_("fee rate per instalment"), assessment.fee_rate),
+        )
+        if rate is not None
+    ]
+    return "; ".join(found) or (str(_("the product's own")) if assessment.limit is not None else "–")
+
+
 @admin.register(Assessment)
 class AssessmentAdmin(ReadOnlyAdmin):
     list_display = ["at", "application_link", "outcome_", "grade", "score_", "limit", "model", "policy"]
@@ -44,12 +59,15 @@ class AssessmentAdmin(ReadOnlyAdmin):
     search_fields = ["=application__id", "application__customer__name"]
     fields = [
         *("application_link", "customer_link", "outcome_", "reasons_in_words", "grade", "score_", "pd_"),
-        *("limit", "model_link", "policy_link", "as_of", "at"),
+        *("limit", "rates", "model_link", "policy_link", "as_of", "at"),
     ]
     readonly_fields = [
         *("application_link", "customer_link", "outcome_", "reasons_in_words", "score_", "pd_"),
-        *("model_link", "policy_link"),
+        *("rates", "model_link", "policy_link"),
     ]
+
+    def get_urls(self) -> list[Any]:
+        return [Fairness().path(self.admin_site), *super().get_urls()]
 
     @display(description=_("application"), ordering="application")
     def application_link(self, assessment: Assessment) -> Any:
@@ -75,6 +93,10 @@ class AssessmentAdmin(ReadOnlyAdmin):
     def pd_(self, assessment: Assessment) -> str:
         return "–" if assessment.pd is None else f"{assessment.pd:.2%}"
 
+    @display(description=_("price"))
+    def rates(self, assessment: Assessment) -> str:
+        return price(assessment)
+
     @display(description=_("model"))
     def model_link(self, assessment: Assessment) -> Any:
         return record_link(assessment.model)
@@ -88,6 +110,7 @@ class AssessmentAdmin(ReadOnlyAdmin):
         yield _facts(record)
         yield _trace(record)
         yield _shadow(record)
+        yield _fingerprints(record)
 
 
 def _points(assessment: Assessment) -> Section:
@@ -129,11 +152,31 @@ def _trace(assessment: Assessment) -> Section:
 def _answer(step: Mapping[str, Any]) -> Any:
     if "error" in step:
         return label(step["error"], "warning")
+    if step.get("stricter_than"):
+        over = ", ".join(f"{name} ({value})" for name, value in step["stricter_than"].items())
+        words = {"result": step["result"], "by": step["by"], "over": over}
+        return _("%(result)s by %(by)s, stricter than %(over)s") % words
+    if step.get("by"):
+        return _("%(result)s by %(by)s") % {"result": step["result"], "by": step["by"]}
+    if step.get("note") == "no rules":
+        return label(_("The policy has no rule."), "warning")
     if step.get("result") is True:
         return label(_("yes"), "danger")
     if step.get("result") is False:
         return _("no")
     return step.get("result") or step.get("note", "")
+
+
+def _fingerprints(assessment: Assessment) -> Section:
+    """What it was made from, and whether it comes out the same now."""
+    names = {"inputs": _("Inputs"), "model": _("Model"), "policy": _("Policy"), "answer": _("Answer")}
+    again = decisions.replay(assessment)
+    checked = label(_("the same, byte for byte"), "success")
+    if not again.same:
+        checked = label("; ".join(again.differences), "danger")
+    kept = assessment.fingerprints
+    rows = [(names.get(name, name), kept.get(name) or "–") for name in names]
+    return Section(_("Fingerprints"), rows=[*rows, (_("Made again now"), checked)], facts=True)
 
 
 def _shadow(assessment: Assessment) -> Section:
@@ -164,6 +207,7 @@ def application_sections(application: Application) -> Iterable[Section]:
         (_("Grade"), assessment.grade or "–"),
         (_("Score"), "–" if assessment.score is None else f"{assessment.score:.0f}"),
         (_("Limit"), money(assessment.limit)),
+        (_("Price"), price(assessment)),
         (_("Assessment"), record_link(assessment, _("Features, rules and steps"))),
     ]
     yield Section(_("Score and policy"), rows=rows, facts=True, permission=VIEW)

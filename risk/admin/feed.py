@@ -1,20 +1,16 @@
-"""What the platform and the companies told us: read only."""
+"""What the platform told us: read only."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from lending.admin.base import ReadOnlyAdmin
-from lending.admin.parts import Section, money, record_link
+from lending.admin.parts import record_link
 from risk.daysums import SUMS
-from risk.models import CustomerDay, FinancialStatement, PlatformEvent
-from risk.models.company import FIGURES
+from risk.models import CustomerDay, PlatformEvent
 
 
 class _OfCustomer:
@@ -27,7 +23,6 @@ class _OfCustomer:
 
 @admin.register(PlatformEvent)
 class PlatformEventAdmin(_OfCustomer, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["at", "kind", "customer_link", "order_ref", "amount", "source", "received_at"]
     list_filter = [("kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]
     list_select_related = ["customer"]
@@ -41,7 +36,6 @@ class PlatformEventAdmin(_OfCustomer, ReadOnlyAdmin):
 
 @admin.register(CustomerDay)
 class CustomerDayAdmin(_OfCustomer, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = [
         *("day", "customer_link", "orders", "order_amount", "returns", "return_amount", "cancels"),
         *("deliveries", "late_deliveries", "disputes", "invoices", "invoice_amount"),
@@ -51,32 +45,3 @@ class CustomerDayAdmin(_OfCustomer, ReadOnlyAdmin):
     search_fields = ["customer__name", "=customer__platform_ref"]
     fields = ["customer_link", "day", *SUMS]
     readonly_fields = ["customer_link"]
-
-
-@admin.register(FinancialStatement)
-class FinancialStatementAdmin(ReadOnlyAdmin):
-    list_display = ["company_link", "year", "revenue", "net_profit", "filed_at"]
-    list_select_related = ["company"]
-    search_fields = ["company__name", "=company__platform_ref"]
-    fields = ["company_link", "year", "filed_at", "filed_by"]
-    readonly_fields = ["company_link"]
-
-    @display(description=_("company"), ordering="company__name")
-    def company_link(self, record: FinancialStatement) -> Any:
-        return record_link(record.company)
-
-    @display(description=FIGURES["revenue"])
-    def revenue(self, record: FinancialStatement) -> str:
-        return money(record.figures.get("revenue"))
-
-    @display(description=FIGURES["net_profit"])
-    def net_profit(self, record: FinancialStatement) -> str:
-        return money(record.figures.get("net_profit"))
-
-    def sections(self, request: HttpRequest, record: FinancialStatement) -> Iterable[Section]:
-        yield figures_section(record)
-
-
-def figures_section(record: FinancialStatement) -> Section:
-    rows = [(words, money(record.figures.get(name))) for name, words in FIGURES.items()]
-    return Section(_("Figures of %(year)s") % {"year": record.year}, rows=rows, facts=True)

@@ -1,8 +1,7 @@
 """Policies: drafts are edited and checked, tried on history, and set live by a second person."""
 
-import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -12,53 +11,54 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextareaWidget
 
 from lending.admin.base import Acting, ServiceAdmin, service_action
-from lending.admin.parts import Section, link, money, page_of, record_link, state_label
+from lending.admin.parts import Section, label, money, page_of, percent, record_link, state_label
 from risk.admin.assessments import outcome_label
-from risk.judgment import known_facts
-from risk.models import PolicyVersion
+from risk.admin.policy_editor import HEADS, MatrixTable, RulesTable, TableField, fault_text
+from risk.engine import policy_diff, terms
+from risk.engine.scorecard import BANDS
+from risk.models import DryRun, PolicyVersion
 from risk.reasons import reason_text
-from risk.selectors.dry_run import on_history
-from risk.services import policies
+from risk.services import dry_runs, policies
 
+RULE_PARTS = {"kind": _("When it holds, it"), "expression": _("Rule"), "reason": _("Reason")}
 State = PolicyVersion.State
 APPROVE, CHANGE, ADD = "risk.approve_policyversion", "risk.change_policyversion", "risk.add_policyversion"
 
 
-class _Pretty(json.JSONEncoder):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options | {"indent": 2, "ensure_ascii": False})
-
-
 class PolicyForm(forms.ModelForm):
-    """Rules and limits as JSON; what is wrong with them is said rule by rule."""
+    """Rules and limits in tables; what is wrong is said at the line it is wrong in."""
+
+    rules = TableField(label=_("Rules"), empty=list, widget=RulesTable)
+    matrix = TableField(label=_("Limits and prices"), empty=dict, widget=MatrixTable)
 
     class Meta:
         model = PolicyVersion
         fields = ["segment", "note", "rules", "matrix"]
 
+    class Media:
+        css: ClassVar[dict[str, list[str]]] = {"all": ["staff/policy.css"]}
+        js: ClassVar[list[str]] = ["staff/policy.js"]
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        for name, rows in (("rules", 24), ("matrix", 12)):
-            if name in self.fields:
-                self.fields[name] = forms.JSONField(
-                    label=self.fields[name].label,
-                    encoder=_Pretty,
-                    widget=UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"}),
-                )
+        if self.instance.pk and "rules" in self.fields:
+            self.fields["rules"].widget.segments = [self.instance.segment]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if self.errors:
             return values
         segment = values.get("segment") or self.instance.segment
-        faults = policies.check(segment=segment, rules=values["rules"], matrix=values["matrix"])
+        found = policies.check(segment=segment, rules=values["rules"], matrix=values["matrix"])
+        faults = {name: [fault_text(fault) for fault in wrong] for name, wrong in found.items()}
+        rows = {*map(str, values["matrix"]), *BANDS}
         for name, wrong in faults.items():
-            self.add_error(
-                "matrix" if name in ("matrix", *values["matrix"]) else "rules", f"{name}: {', '.join(wrong)}"
-            )
+            field = "matrix" if name == "matrix" or name.partition(".")[0] in rows else "rules"
+            self.add_error(field, f"{name}: {', '.join(wrong)}")
+        for field in ("rules", "matrix"):
+            self.fields[field].widget.faults = faults
         return values
 
 
@@ -68,7 +68,7 @@ class PolicyVersionAdmin(ServiceAdmin):
     list_display = ["__str__", "state_", "rule_count", "note", "author", "approver", "approved_at"]
     list_filter = [("segment", ChoicesDropdownFilter), ("state", ChoicesDropdownFilter)]
     list_select_related = ["author", "approver"]
-    actions_detail = ["shadow", "go_live", "copy", "retire"]
+    actions_detail = ["try_on_history", "shadow", "go_live", "copy", "retire"]
 
     @display(description=_("state"), ordering="state")
     def state_(self, policy: PolicyVersion) -> Any:
@@ -110,8 +110,19 @@ class PolicyVersionAdmin(ServiceAdmin):
     def sections(self, request: HttpRequest, record: PolicyVersion) -> Iterable[Section]:
         yield _rules(record)
         yield _limits(record)
-        yield from _dry_run(record, asked="try" in request.GET)
-        yield _names(record)
+        yield from _against_live(record)
+        yield _dry_run(record)
+
+    @service_action(
+        _("Try on history"),
+        permission=CHANGE,
+        icon="science",
+        confirm=_("It judges the newest %(most)s applications of its segment again and changes none of them.")
+        % {"most": dry_runs.MOST},
+    )
+    def try_on_history(self, policy: PolicyVersion, data: dict[str, Any], acting: Acting) -> Any:
+        run = dry_runs.run(policy_id=policy.pk, **acting.day)
+        return HttpResponseRedirect(page_of(run))
 
     @service_action(
         _("Run in the shadow"),
@@ -127,7 +138,7 @@ class PolicyVersionAdmin(ServiceAdmin):
     @service_action(
         _("Go live"),
         permission=APPROVE,
-        available=lambda policy: policy.state in (State.DRAFT, State.SHADOW),
+        available=lambda policy: policy.state == State.SHADOW,
         icon="rocket_launch",
         variant=ActionVariant.SUCCESS,
         confirm=_("It decides from now on, and the live policy retires."),
@@ -171,61 +182,82 @@ def _rules(policy: PolicyVersion) -> Section:
         (rule["code"], kinds[rule["kind"]], rule["expression"], reason_text(rule["reason"]))
         for rule in policy.rules
     ]
+    note = _("A rule that cannot be answered refers to a person and never approves.")
+    if not rows:
+        note = _("There is no rule. Each decision writes that down.")
     return Section(
         _("Rules"),
         [_("Code"), _("When it holds, it"), _("Rule"), _("Reason")],
         rows,
-        note=_("A rule that cannot be answered refers to a person and never approves."),
+        note=note,
     )
 
 
 def _limits(policy: PolicyVersion) -> Section:
     rows = [
         (
-            grade,
+            name,
+            _where(row),
             outcome_label(row["outcome"]) if "outcome" in row else outcome_label("APPROVE"),
-            row.get("share_of_income", "–"),
-            row.get("multiple_of_spend", "–"),
-            money(row.get("max")),
+            *(row.get(base, "–") for base in terms.BASES),
+            money(terms.amount(row.get("max"))),
+            *(percent(terms.amount(row.get(price))) for price in terms.PRICES),
         )
-        for grade, row in policy.matrix.items()
+        for grade in sorted(policy.matrix)
+        for name, row in terms.rows_of(policy.matrix, grade)
     ]
-    columns = [_("Grade"), _("Outcome"), _("Times monthly income"), _("Times monthly spend"), _("At most")]
-    return Section(_("Limits by grade"), columns, rows)
+    heads = [HEADS[name] for name in (*terms.BASES, "max", *terms.PRICES)]
+    note = _("Where several rows hold, the lowest limit, the highest price and the strictest outcome do.")
+    return Section(_("Limits and prices"), [_("Grade"), _("Where"), _("Outcome"), *heads], rows, note=note)
 
 
-def _dry_run(policy: PolicyVersion, asked: bool) -> Iterable[Section]:
-    """On request only: it judges thousands of applications again."""
-    title = _("Tried on history")
-    if not asked:
-        yield Section(title, links=[link(_("Try it on the applications that were assessed"), "?try=1")])
+def _where(row: Mapping[str, Any]) -> str:
+    """The conditions of a row in words."""
+    found = [f"{HEADS[name]}: {row[name]}" for name in terms.CONDITIONS if name in row]
+    return "; ".join(found) or str(_("always"))
+
+
+def _against_live(policy: PolicyVersion) -> Iterable[Section]:
+    """What the version does otherwise than the live one."""
+    live = (
+        PolicyVersion.objects.filter(segment=policy.segment, state=State.LIVE).exclude(pk=policy.pk).first()
+    )
+    if live is None:
         return
-    run = on_history(policy)
+    words = {
+        policy_diff.ADDED: _("added"),
+        policy_diff.REMOVED: _("removed"),
+        policy_diff.CHANGED: _("changed"),
+    }
+    tones = {policy_diff.ADDED: "success", policy_diff.REMOVED: "danger", policy_diff.CHANGED: "warning"}
+    changes = policy_diff.rules(live.rules, policy.rules) + policy_diff.matrix(live.matrix, policy.matrix)
+    rows = [
+        (
+            label(words[one.kind], tones[one.kind]),
+            one.where,
+            HEADS.get(one.part, RULE_PARTS.get(one.part, "")),
+            one.before,
+            one.after,
+        )
+        for one in changes
+    ]
     yield Section(
-        title,
-        [_("Then"), _("Now"), _("Applications")],
-        [(outcome_label(then), outcome_label(now), count) for (then, now), count in run.moves.most_common()],
-        note=_("%(total)s applications; approved then %(then)s, now %(now)s.")
-        % {"total": run.total, "then": money(run.approved_then), "now": money(run.approved_now)},
-    )
-    yield Section(
-        _("Those that would be decided otherwise"),
-        [_("Application"), _("Customer"), _("Then"), _("Now"), _("Reasons")],
-        [
-            (
-                record_link(one.application),
-                record_link(one.application.customer),
-                outcome_label(one.outcome),
-                outcome_label(now),
-                ", ".join(reasons),
-            )
-            for one, now, reasons in run.changed
-        ],
+        _("Against the live version %(live)s") % {"live": live},
+        ["", _("Rule or row"), _("What"), _("Live"), _("Here")],
+        rows,
+        links=[record_link(live)],
+        note="" if rows else _("Nothing differs."),
     )
 
 
-def _names(policy: PolicyVersion) -> Section:
-    words = {float: _("number"), str: _("text"), bool: _("yes or no"), list: _("list")}
-    rows = [(name, words[kind]) for name, kind in known_facts(policy.segment).items()]
-    note = _("Besides these: score, pd (numbers) and grade (text). What is not known is null.")
-    return Section(_("Names that rules may use"), [_("Name"), _("Type")], rows, note=note)
+def _dry_run(policy: PolicyVersion) -> Section:
+    run = DryRun.objects.filter(policy=policy).first()
+    if run is None:
+        return Section(_("Tried on history"), note=_("Not tried yet."))
+    text = _("%(changed)s of %(total)s applications would be decided otherwise.")
+    return Section(
+        _("Tried on history"),
+        links=[record_link(run, _("Who would change, and what it would have cost"))],
+        note=text % {"changed": run.changed, "total": run.total},
+        permission="risk.view_dryrun",
+    )

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
-from lending.models import Application, Customer, User
+from lending.models import Application, User
 from risk.engine.policy import Rule
 from risk.engine.scorecard import Scorecard
-
-Segment = Customer.Kind
+from risk.judgment import fingerprint
+from risk.models.segment import Segment
 
 
 def _known_segment(model: str) -> models.CheckConstraint:
@@ -40,6 +40,24 @@ def _frozen_after_draft(*columns: str) -> pgtrigger.Trigger:
         func="""
             IF OLD.state <> 'DRAFT' THEN
                 RAISE EXCEPTION 'a version is frozen once it is no draft' USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+def _returns_only_as_champion() -> pgtrigger.Trigger:
+    """What was retired stays so, unless it was in charge before and somebody signs for it anew."""
+    return pgtrigger.Trigger(
+        name="returns_only_as_champion",
+        operation=pgtrigger.Update,
+        when=pgtrigger.Before,
+        condition=pgtrigger.Q(old__state="RETIRED") & ~pgtrigger.Q(new__state="RETIRED"),
+        func="""
+            IF NEW.state <> 'CHAMPION' OR OLD.approved_at IS NULL
+                OR NEW.approved_at IS NOT DISTINCT FROM OLD.approved_at THEN
+                RAISE EXCEPTION 'a retired model returns only as the champion it was, signed anew'
+                    USING ERRCODE = 'check_violation';
             END IF;
             RETURN NEW;
         """,
@@ -121,7 +139,8 @@ class ModelVersion(FSMModelMixin, models.Model):
             ),
         ]
         triggers = [
-            _frozen_after_draft("segment", "version", "dataset", "card", "sha256", "metrics", "author")
+            _frozen_after_draft("segment", "version", "dataset", "card", "sha256", "metrics", "author"),
+            _returns_only_as_champion(),
         ]
 
     def __str__(self) -> str:
@@ -144,6 +163,11 @@ class ModelVersion(FSMModelMixin, models.Model):
     def promote(self, *, approver: User, at: datetime) -> None:
         """It decides from now on."""
         self.approver, self.approved_at = approver, at
+
+    @transition(field="state", source=State.RETIRED, target=State.CHAMPION)
+    def reinstate(self, *, approver: User, at: datetime) -> None:
+        """It decides again: its successor was found wanting."""
+        self.approver, self.approved_at, self.retired_at = approver, at, None
 
     @transition(
         field="state",
@@ -221,11 +245,16 @@ class PolicyVersion(FSMModelMixin, models.Model):
     def compiled_rules(self) -> list[Rule]:
         return [Rule(**rule) for rule in self.rules]
 
+    @property
+    def sha256(self) -> str:
+        """The fingerprint of rules and matrix: a version that was changed behind our back shows."""
+        return fingerprint([self.segment, self.version, self.rules, self.matrix])
+
     @transition(field="state", source=State.DRAFT, target=State.SHADOW)
     def shadow(self) -> None:
         """It answers beside the live policy and decides nothing."""
 
-    @transition(field="state", source=[State.DRAFT, State.SHADOW], target=State.LIVE)
+    @transition(field="state", source=State.SHADOW, target=State.LIVE)
     def go_live(self, *, approver: User | None, at: datetime) -> None:
         """It decides from now on."""
         self.approver, self.approved_at = approver, at
@@ -261,7 +290,12 @@ class Assessment(models.Model):
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome)
     reasons = ArrayField(models.CharField(max_length=60), verbose_name=_("reasons"), default=list, blank=True)
     limit = fields.money(_("limit"), null=True, blank=True, default=None)
+    # The price, where the policy sets one; else the product's own.
+    annual_rate = fields.rate(_("annual rate"), null=True, blank=True, default=None)
+    fee_rate = fields.rate(_("fee rate per instalment"), null=True, blank=True, default=None)
     trace = models.JSONField(_("how it came about"), default=list)
+    # SHA-256 of the inputs, the model, the policy and the answer as they were; `manage.py replay_decision` compares.
+    fingerprints = models.JSONField(_("fingerprints"), default=dict)
     # What challengers and policies in the shadow would have said; it decided nothing.
     shadow = models.JSONField(_("in the shadow"), default=list)
     at = models.DateTimeField(_("at"))

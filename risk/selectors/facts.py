@@ -2,19 +2,21 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Min, Sum
 
 from lending.fields import ZERO
-from lending.models import Application, Consent, CreditLine, Customer, Loan
+from lending.models import Application, Consent, CreditLine, Customer, Instalment, Loan
 from lending.selectors import rules
-from lending.services.customers import birth_date
+from lending.services.customers import age
 from risk.models import FinancialStatement
 from risk.selectors.features import Vector
 
+# The days ahead that count as the coming month.
+MONTH_DAYS = 30
 CAPS = {"PERSON": "CONSUMER_LINE_CAP", "COMPANY": "COMPANY_LINE_CAP"}
 
 
@@ -25,8 +27,9 @@ class _Known:
     limits: Mapping[int, Decimal]
     drawn: Mapping[int, Decimal]
     oldest_due: Mapping[int, date]
+    due: Mapping[int, Decimal]  # instalments of the coming month, and what is overdue
     consented: Collection[int]
-    revenue: Mapping[int, str | None]  # by application
+    accounts: Mapping[int, Mapping[str, str]]  # the newest figures, by application
     rules: Mapping[tuple[str, str], Decimal | None]  # by code and lender type
 
     def exposure(self, customer_id: int) -> Decimal:
@@ -68,8 +71,9 @@ def _known(applications: Sequence[Application], on: date) -> _Known:
         limits=_limits(ids),
         drawn=_drawn(ids),
         oldest_due=dict(owing.values_list("customer_id").annotate(oldest=Min("oldest_due_on")).order_by()),
+        due=_due(ids, on),
         consented=set(consents.values_list("customer_id", flat=True)),
-        revenue=_revenue(applications),
+        accounts=_accounts(applications),
         rules=_rules(applications, on),
     )
 
@@ -84,8 +88,18 @@ def _drawn(customer_ids: Sequence[int]) -> dict[int, Decimal]:
     return dict(loans.values_list("customer_id").annotate(sum=Sum("principal")).order_by())
 
 
-def _revenue(applications: Sequence[Application]) -> dict[int, str | None]:
-    """A year's revenue by the newest accounts that were filed when the company applied, by application."""
+def _due(customer_ids: Sequence[int], on: date) -> dict[int, Decimal]:
+    """What a customer has to pay us within the coming month, with what is overdue."""
+    rows = Instalment.objects.filter(
+        loan__customer_id__in=customer_ids,
+        loan__state__in=Loan.OWING,
+        due_on__lte=on + timedelta(days=MONTH_DAYS),
+    )
+    return dict(rows.values_list("loan__customer_id").annotate(sum=Sum("outstanding")).order_by())
+
+
+def _accounts(applications: Sequence[Application]) -> dict[int, Mapping[str, str]]:
+    """The newest accounts that were filed when the company applied, by application."""
     asked = [
         (row.pk, row.customer_id, row.submitted_at)
         for row in applications
@@ -94,9 +108,7 @@ def _revenue(applications: Sequence[Application]) -> dict[int, str | None]:
     filed = FinancialStatement.objects.filter(company_id__in={company_id for _pk, company_id, _at in asked})
     years = list(filed.order_by("-year", "-filed_at")) if asked else []
     return {
-        pk: next(
-            (y.figures.get("revenue") for y in years if y.company_id == company_id and y.filed_at <= at), None
-        )
+        pk: next((y.figures for y in years if y.company_id == company_id and y.filed_at <= at), {})
         for pk, company_id, at in asked
     }
 
@@ -121,16 +133,21 @@ def _bounds(application: Application, known: _Known) -> dict[str, str | None]:
 def _facts(application: Application, vector: Vector, known: _Known, on: date) -> dict[str, Any]:
     customer = application.customer
     person = customer.kind == Customer.Kind.PERSON
-    born = birth_date(customer)
-    revenue = known.revenue.get(application.pk)
+    accounts = known.accounts.get(application.pk, {})
+    revenue = accounts.get("revenue")
     monthly = None if revenue is None else Decimal(revenue) / 12
+    income = customer.monthly_income if person else monthly
+    spare = income if person else _surplus(accounts)
+    due = known.due.get(customer.pk, ZERO)
     turnover = vector["spend_90d"] if person else vector["invoice_amount_90d"]
     oldest = known.oldest_due.get(customer.pk)
     return {
         "asked": float(application.amount),
         "exposure": float(known.exposure(customer.pk)),
-        "monthly_income": _number(customer.monthly_income if person else monthly),
+        "monthly_income": _number(income),
         "monthly_spend": None if turnover is None else turnover / 3,
+        "monthly_due": float(due),
+        "affordability": None if spare is None else float(spare - due),
         "overdue_days": 0 if oldest is None else max(0, (on - oldest).days),
         "blocked": customer.state in (Customer.State.BLOCKED, Customer.State.CLOSED),
         "consented": customer.pk in known.consented,
@@ -139,14 +156,16 @@ def _facts(application: Application, vector: Vector, known: _Known, on: date) ->
         "region": customer.region,
         "industry": customer.industry_id,
         "industry_standing": customer.industry.standing if customer.industry else None,
-        "age": None if born is None else _years(born, on),
+        "age": age(customer, on),
         "minimum_age": _number(known.rules["MINIMUM_AGE", ""]),
         "is_student": customer.is_student,
     }
 
 
-def _years(born: date, on: date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+def _surplus(accounts: Mapping[str, str]) -> Decimal | None:
+    """What a company's average month leaves: revenue less costs."""
+    revenue, costs = accounts.get("revenue"), accounts.get("costs")
+    return None if revenue is None or costs is None else (Decimal(revenue) - Decimal(costs)) / 12
 
 
 def _rule(code: str, on: date, lender_type: str = "") -> Decimal | None:

@@ -1,6 +1,6 @@
 """The life of a policy: drafted, checked, tried in the shadow, set live by a second person."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +10,20 @@ from django.utils.translation import gettext as _
 
 from lending import events
 from lending.errors import Refused
-from lending.models import User
+from lending.models import Event, Product, User
 from risk.engine import policy as engine
+from risk.engine import terms
 from risk.engine.scorecard import BANDS
 from risk.judgment import known_facts
 from risk.models import PolicyVersion, Segment
 from risk.reasons import codes
+from risk.services import waivers
 
 State = PolicyVersion.State
 PARTS = ("code", "kind", "expression", "reason")
 LONGEST_CODE = 60
 MOST_RULES = 200
+MOST_ROWS = 200  # of one grade
 
 
 def check(*, segment: str, rules: Any, matrix: Any) -> dict[str, list[str]]:
@@ -28,8 +31,8 @@ def check(*, segment: str, rules: Any, matrix: Any) -> dict[str, list[str]]:
     if segment not in Segment.values:
         return {"segment": [_("There is no such segment.")]}
     found = _shape_faults(rules)
-    if not isinstance(matrix, dict) or not all(isinstance(row, dict) for row in matrix.values()):
-        found["matrix"] = [_("The limits must be an object with one object per grade.")]
+    if not isinstance(matrix, dict) or not all(map(_rows_of_grade, matrix.values())):
+        found["matrix"] = [_("The limits must be an object with one object, or a list of them, per grade.")]
     if found:
         return found
     parsed = [engine.Rule(**rule) for rule in rules]
@@ -37,7 +40,39 @@ def check(*, segment: str, rules: Any, matrix: Any) -> dict[str, list[str]]:
     for rule in parsed:
         if rule.reason not in codes():
             found.setdefault(rule.code, []).append(_("no words for the reason: %s") % rule.reason)
-    return found | engine.matrix_faults(matrix, list(BANDS))
+    found |= terms.faults(matrix, list(BANDS))
+    for name, wrong in _product_faults(segment, matrix):
+        found.setdefault(name, []).append(wrong)
+    return found
+
+
+def _rows_of_grade(rows: Any) -> bool:
+    listed = rows if isinstance(rows, list) else [rows]
+    return 0 < len(listed) <= MOST_ROWS and all(isinstance(row, dict) for row in listed)
+
+
+def _product_faults(segment: str, matrix: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Products that are not sold to the segment, and prices that a product named does not allow."""
+    sold = {row.code: row for row in Product.objects.filter(state=Product.State.LIVE)}
+    for name, row in (pair for grade in matrix for pair in terms.rows_of(matrix, grade)):
+        products = row.get("product") or []
+        for code in [products] if isinstance(products, str) else products:
+            if code not in sold:
+                yield name, _("no such product is on sale: %s") % code
+                continue
+            for price, (low, high) in (
+                ("annual_rate", sold[code].rate_range),
+                ("fee_rate", sold[code].fee_range),
+            ):
+                rate = terms.amount(row.get(price))
+                if rate is not None and not low <= rate <= high:
+                    limits = {
+                        "product": code,
+                        "price": price,
+                        "low": low.normalize(),
+                        "high": high.normalize(),
+                    }
+                    yield name, _("%(product)s allows a %(price)s of %(low)s to %(high)s") % limits
 
 
 def _shape_faults(rules: Any) -> dict[str, list[str]]:
@@ -69,6 +104,7 @@ def draft(
     at: datetime,
 ) -> PolicyVersion:
     """A new version as a draft. Raises `Refused` with what is wrong, rule by rule."""
+    waivers.check_policy(segment=segment, rules=_read(rules), matrix=matrix, at=at)
     _refuse_faults(check(segment=segment, rules=rules, matrix=matrix))
     last = PolicyVersion.objects.filter(segment=segment).aggregate(last=Max("version"))["last"] or 0
     version = PolicyVersion.objects.create(
@@ -98,6 +134,7 @@ def revise(
     version = _lock(policy_id)
     if version.state != State.DRAFT:
         raise Refused("frozen", _("This version is frozen: copy it to a new draft."))
+    waivers.check_policy(segment=version.segment, rules=_read(rules), matrix=matrix, at=at)
     _refuse_faults(check(segment=version.segment, rules=rules, matrix=matrix))
     version.rules, version.matrix, version.note, version.author = rules, matrix, note, by
     version.save()
@@ -117,10 +154,14 @@ def shadow(*, policy_id: int, by: User | None, at: datetime) -> PolicyVersion:
 
 @transaction.atomic
 def go_live(*, policy_id: int, by: User, at: datetime) -> PolicyVersion:
-    """Let it decide; the policy before it retires. The author cannot: a second person must."""
+    """Let it decide; the policy before it retires. It comes from the shadow, and whoever wrote any of it cannot
+    approve it: a second person must."""
     version = _lock(policy_id)
-    if by is None or by.pk == version.author_id:
+    if by is None or by.pk in _writers(version):
         raise Refused("same_person", _("A second person must approve: this is your own work."))
+    if version.state == State.DRAFT:
+        raise Refused("shadow_first", _("Run it in the shadow first: then it can go live."))
+    waivers.check_policy(segment=version.segment, rules=version.rules, matrix=version.matrix, at=at)
     # What was right when it was written may have lost a feature since.
     _refuse_faults(check(segment=version.segment, rules=version.rules, matrix=version.matrix))
     version.go_live(approver=by, at=at)
@@ -129,6 +170,16 @@ def go_live(*, policy_id: int, by: User, at: datetime) -> PolicyVersion:
     version.save()
     events.record("policy.live", version, by=by, at=at)
     return version
+
+
+def _writers(version: PolicyVersion) -> set[int | None]:
+    """Everybody who drafted or revised the version."""
+    wrote = Event.objects.filter(
+        subject_type=version._meta.label_lower,
+        subject_id=version.pk,
+        kind__in=["policy.drafted", "policy.revised"],
+    )
+    return {version.author_id, *wrote.values_list("actor", flat=True)} - {None}
 
 
 @transaction.atomic
@@ -150,6 +201,11 @@ def _lock(policy_id: int) -> PolicyVersion:
     segment = PolicyVersion.objects.values_list("segment", flat=True).get(pk=policy_id)
     versions = PolicyVersion.objects.select_for_update().filter(segment=segment).order_by("pk")
     return next(version for version in versions if version.pk == policy_id)
+
+
+def _read(rules: Any) -> list[Mapping[str, Any]]:
+    """The rules that have the shape of one: the others are refused for that."""
+    return [rule for rule in rules if isinstance(rule, Mapping)] if isinstance(rules, list) else []
 
 
 def _refuse_faults(faults: Mapping[str, Sequence[str]]) -> None:

@@ -5,11 +5,22 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 from django_fsm import TransitionNotAllowed
 
 from lending.errors import Refused
-from lending.models import Application, Customer, Event, Notice, Offer, Product, RuleParameter
-from lending.services import applications, customers, offers
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    Customer,
+    Event,
+    Notice,
+    Offer,
+    Product,
+    RuleParameter,
+    User,
+)
+from lending.services import applications, approvals, customers, desk, lines, offers
 
 from .conftest import MONDAY
 
@@ -37,7 +48,7 @@ def apply(product: Callable[[str], Product], at: datetime, make_customer: Make) 
 
 def decide(application: Application, outcome: str, at: datetime, **values: object) -> Application:
     return applications.decide(
-        application_id=application.pk, outcome=outcome, by=None, at=at, on=MONDAY, **values
+        application_id=application.pk, outcome=outcome, at=at, on=MONDAY, **{"by": None} | values
     )
 
 
@@ -83,18 +94,78 @@ def test_a_loan_is_paid_out_on_acceptance(
 
 
 def test_a_decline_needs_reasons_and_can_be_reviewed_once(
-    apply: Callable[..., Application], at: datetime
+    apply: Callable[..., Application], at: datetime, staff: Callable[[str], User]
 ) -> None:
-    application = apply()
+    application, officer = apply(), staff("officer")
     with pytest.raises(Refused, match="at least one reason"):
         decide(application, "DECLINE", at)
     declined = decide(application, "DECLINE", at, reasons=["return_share", "tenure"])
     assert declined.reasons == ["return_share", "tenure"]
     assert applications.ask_review(application_id=application.pk, by=None, at=at).state == "REFERRED"
-    decide(application, "DECLINE", at, reasons=["return_share"])
+    with pytest.raises(Refused, match="person was asked"):
+        decide(application, "DECLINE", at, reasons=["return_share"])
+    decide(application, "DECLINE", at, reasons=["return_share"], by=officer)
     with pytest.raises(Refused, match="looked at"):
         applications.ask_review(application_id=application.pk, by=None, at=at)
     assert Notice.objects.filter(template__code="application_declined").exists()
+
+
+@pytest.fixture
+def reviewed(apply: Callable[..., Application], at: datetime) -> Application:
+    """Declined by the policy; the customer asks for a person."""
+    declined = decide(apply(), "DECLINE", at, reasons=["tenure"])
+    return applications.ask_review(application_id=declined.pk, by=None, at=at)
+
+
+def test_a_review_is_owed_by_a_day_and_no_machine_closes_it(reviewed: Application, at: datetime) -> None:
+    assert reviewed.review_due_on == MONDAY + timedelta(days=3)
+    assert Notice.objects.filter(template__code="review_received", body__contains="2026").exists()
+    for outcome in ("APPROVE", "DECLINE"):
+        with pytest.raises(Refused) as refused:
+            decide(reviewed, outcome, at, reasons=["tenure"])
+        assert refused.value.code == "person_only"
+    with pytest.raises(IntegrityError, match="application_review_closed_by_a_person"), transaction.atomic():
+        Application.objects.filter(pk=reviewed.pk).update(state="DECLINED")
+
+
+def test_a_decline_is_overridden_by_two_people(
+    reviewed: Application, at: datetime, staff: Callable[[str], User]
+) -> None:
+    maker, checker = staff("maker"), staff("checker")
+    when = {"at": at, "on": MONDAY}
+    with pytest.raises(Refused, match="two people"):
+        decide(reviewed, "APPROVE", at, by=maker, note="Income proven")
+    with pytest.raises(Refused):
+        desk.approve_application(application_id=reviewed.pk, amount=D("3000"), note="", by=maker, **when)
+    request = desk.approve_application(
+        application_id=reviewed.pk, amount=D("3000"), note="Income proven", by=maker, **when
+    )
+    assert isinstance(request, ApprovalRequest) and request.command == "application.override"
+    with pytest.raises(Refused, match="second person"):
+        approvals.approve(request_id=request.pk, by=maker, **when)
+    approvals.approve(request_id=request.pk, by=checker, **when)
+    done = Application.objects.get(pk=reviewed.pk)
+    assert (done.state, done.overridden_by, done.decided_by) == ("OFFERED", maker, checker)
+    event = Event.objects.get(kind="application.overridden")
+    assert event.data == {"declined_for": ["tenure"], "asked_by": maker.pk, "reason": "Income proven"}
+    with pytest.raises(IntegrityError, match="application_override_by_two"), transaction.atomic():
+        Application.objects.filter(pk=reviewed.pk).update(overridden_by=checker)
+
+
+def test_nothing_is_booked_from_what_was_declined(
+    apply: Callable[..., Application], at: datetime, make_customer: Make
+) -> None:
+    application = decide(apply(), "DECLINE", at, reasons=["tenure"])
+    with pytest.raises(IntegrityError, match="declined"), transaction.atomic():
+        Application.objects.filter(pk=application.pk).update(state="OFFERED")
+    opening = lines.Opening(
+        customer=application.customer,
+        product=application.product,
+        limit=D("1000"),
+        application_id=application.pk,
+    )
+    with pytest.raises(IntegrityError, match="without an offer"), transaction.atomic():
+        lines.open_lines([opening], by=None, at=at, on=MONDAY)
 
 
 def test_a_second_application_waits_for_the_first(
@@ -241,3 +312,36 @@ def test_the_same_person_is_known(make_customer: Make) -> None:
     make_customer(id_number="11010519491231002X")
     with pytest.raises(Refused, match="known already"):
         make_customer(id_number="11010519491231002x")
+
+
+CHILD, GROWN = "110105201201010015", "11010519491231002X"
+
+
+def test_nobody_approves_a_minor_or_a_micro_loan_to_a_student(
+    apply: Callable[..., Application], at: datetime, make_customer: Make, staff: Callable[[str], User]
+) -> None:
+    officer = staff("officer")
+    child = apply(customer=make_customer("小明", id_number=CHILD))
+    with pytest.raises(Refused) as refused:
+        decide(child, "APPROVE", at, by=officer)
+    assert refused.value.code == "minor"
+    decide(child, "DECLINE", at, by=officer, reasons=("MINOR",))
+    terms = {
+        name: getattr(child.product, name) for name in ("name", "name_zh", "audience", "method", "tenors")
+    }
+    terms |= {"kind": "LINE", "min_amount": 500, "max_amount": 9000}
+    for lender, answer in (("MICRO_LOAN", "student"), ("BANK", "OFFERED")):
+        product = Product.objects.create(**terms, code=lender.lower(), lender_type=lender, state="LIVE")
+        application = applications.start(
+            customer_id=make_customer("小红", is_student=True).pk,
+            product_id=product.pk,
+            amount=D("5000"),
+            by=None,
+            at=at,
+        )
+        applications.submit(application_id=application.pk, by=None, at=at)
+        try:
+            found = decide(application, "APPROVE", at, by=officer).state
+        except Refused as fault:
+            found = fault.code
+        assert found == answer

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from lending import clock, reference
-from lending.models import Application, CreditLine, Customer, Document, Event, Industry, Loan
+from lending.models import Application, CreditLine, Customer, Document, Event, Industry, Loan, User
 from lending.services import close
 from tests.lending import web_support as web
 
@@ -165,6 +165,20 @@ def test_figures_that_cannot_be_are_named_in_their_year(name, figure):
     assert not Application.objects.exists()
 
 
+def test_a_balance_sheet_that_does_not_balance_is_refused_in_its_year():
+    client, _customer = web.customer(kind="COMPANY")
+    asked = {"amount": "300000", "tenor": "6", "purpose": "board and ink"}
+    years = {f"y{year}-{one}": value for year in (2025, 2024) for one, value in web.FIGURES.items()}
+    answer = client.post("/apply/working-capital/", asked | years | {"y2025-equity": "1900001.01"})
+    newest, older = answer.context["form"].statements
+    assert (list(newest.errors), list(older.errors)) == (["total_assets"], [])
+    assert "-1.01" in newest.errors["total_assets"][0]
+    assert (
+        client.post("/apply/working-capital/", asked | years | {"y2025-equity": "1900000"}).status_code == 302
+    )
+    assert Application.objects.get().answers["statements"][0]["figures"]["equity"] == "1900000"
+
+
 # --- papers ---------------------------------------------------------------------------------------------------------
 
 
@@ -235,7 +249,9 @@ def test_a_declined_customer_asks_for_a_person_once(draft):
     client.post(f"/applications/{application.pk}/review/")
     application.refresh_from_db()
     assert application.state == "REFERRED"
-    web.decide(application, "DECLINE", reasons=["X"])
+    assert "A person answers you by" in client.get(f"/applications/{application.pk}/").content.decode()
+    officer = User.objects.create_user("officer", is_staff=True)
+    web.decide(application, "DECLINE", reasons=["X"], by=officer)
     client.post(f"/applications/{application.pk}/review/")
     application.refresh_from_db()
     assert application.state == "DECLINED"

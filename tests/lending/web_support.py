@@ -82,7 +82,9 @@ def submitted(
 
 
 def decide(application: Application, outcome: str, **values: Any) -> Application:
-    return applications.decide(application_id=application.pk, outcome=outcome, by=None, **now(), **values)
+    return applications.decide(
+        application_id=application.pk, outcome=outcome, **{"by": None} | now() | values
+    )
 
 
 def read_long_enough(offer: Offer) -> None:

@@ -3,17 +3,22 @@
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 
+import pgtrigger
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 
-from lending import reference
+from lending import clock, reference
 from lending.errors import Refused
 from lending.models import Application, Customer, Event, Notice, Product, RuleParameter
 from lending.services import applications, close, customers, offers
 from lending.words import reason
+from risk import features
 from risk.models import Assessment, FinancialStatement, ModelVersion, PolicyVersion
 from risk.reasons import RULES, choices, codes, reason_text
+from risk.selectors import decisions
 from risk.services import models, policies, scoring
 from risk.tasks import score_applications
 from tests.lending.conftest import MONDAY, moment
@@ -217,7 +222,9 @@ def test_the_task_finds_what_waits_and_one_failure_holds_up_nobody(apply, model,
     assert states == {first.pk: "SUBMITTED", second.pk: "OFFERED"}
     assert not Assessment.objects.filter(application=first).exists()
     monkeypatch.undo()
-    score_applications()
+    score_applications()  # after a failure comes a pause
+    assert Application.objects.get(pk=first.pk).state == "SUBMITTED"
+    assert scoring.score_waiting(at=clock.now() + timedelta(minutes=1), on=MONDAY) == 1
     assert Application.objects.get(pk=first.pk).state == "REFERRED"
 
 
@@ -228,18 +235,72 @@ def test_everything_replays_to_the_same_answer(apply, model, tell, at):
     tell(row("wang", "DISPUTE", at=days_ago(3)))  # the world moves on
     Customer.objects.update(is_student=True)
     stored = Assessment.objects.get(pk=assessment.pk)
-    again = scoring.replay(stored)
-    assert (again.outcome, list(again.reasons), again.limit) == (
-        stored.outcome,
-        stored.reasons,
-        stored.limit,
+    again = decisions.replay(stored)
+    assert again.same and again.kept == again.again
+    assert f'"score":{stored.score}' in again.again
+    told = StringIO()
+    call_command("replay_decision", str(tell_me), stdout=told)
+    assert again.kept in told.getvalue()
+
+
+def test_an_offer_that_was_refused_replays_as_well(apply, model):
+    RuleParameter.objects.filter(code="ALL_IN_COST_CAP").update(value="0.0001")
+    score(apply())
+    call_command("replay_decision", "--all", stdout=StringIO())
+
+
+@pytest.mark.parametrize("column", ["trace", "fingerprints", "annual_rate"])
+def test_a_replay_that_differs_says_so_and_fails(apply, model, column):
+    assessment, application = score(apply())
+    changed = {"trace": [], "fingerprints": assessment.fingerprints | {"inputs": "0"}, "annual_rate": "0.1"}
+    with pgtrigger.ignore("risk.Assessment:append_only"):
+        Assessment.objects.filter(pk=assessment.pk).update(**{column: changed[column]})
+    told = StringIO()
+    with pytest.raises(CommandError, match="1 decisions made again, 1 differ"):
+        call_command("replay_decision", f"{application.pk}-{application.pk}", stdout=told)
+    assert "≠" in told.getvalue()
+
+
+@pytest.mark.parametrize("asked", [["x"], ["5-"], ["99999999"], [], [str(2**70)]])
+def test_a_replay_of_what_is_not_there_is_an_error(books, asked):
+    with pytest.raises(CommandError):
+        call_command("replay_decision", *asked, stdout=StringIO())
+
+
+def test_limit_and_price_come_from_the_cell_of_the_matrix(apply, model, approver, staff, at):
+    Product.objects.filter(code="pay-later").update(state="DRAFT")
+    Product.objects.filter(code="pay-later").update(min_fee_rate="0.001", max_fee_rate="0.006", state="LIVE")
+    cells = [
+        {"product": "pay-later", "exposure_below": "1", "affordability_from": "5000", "max": "4000"},
+        {"product": "cash-loan", "max": "1"},
+        {"fee_rate": "0.004"},
+    ]
+    live = PolicyVersion.objects.get(segment="PERSON")
+    draft = policies.draft(
+        segment="PERSON", rules=[], matrix=live.matrix | {"B": cells}, note="cells", by=approver, at=at
     )
-    assert (again.result.score, again.result.pd, again.result.grade) == (
-        stored.score,
-        stored.pd,
-        stored.grade,
-    )
-    assert list(again.trace) == stored.trace
+    with pytest.raises(Refused) as refused:
+        policies.go_live(policy_id=draft.pk, by=staff("second"), at=at)
+    assert refused.value.code == "shadow_first"
+    policies.shadow(policy_id=draft.pk, by=approver, at=at)
+    policies.go_live(policy_id=draft.pk, by=staff("third"), at=at)
+    assessment, application = score(apply())
+    assert (assessment.limit, assessment.fee_rate) == (Decimal("4000"), Decimal("0.004"))
+    offer = application.offers.get()
+    assert (offer.amount, offer.fee_rate) == (Decimal("4000"), Decimal("0.004"))
+    assert assessment.trace[0] == {"rule": None, "note": "no rules"}
+    assert decisions.replay(Assessment.objects.get()).same
+
+
+def test_whoever_wrote_any_of_a_policy_cannot_approve_it(staff, approver, at, books):
+    live = PolicyVersion.objects.get(segment="PERSON")
+    same = {"rules": live.rules, "matrix": live.matrix, "note": "", "at": at}
+    draft = policies.draft(segment="PERSON", by=approver, **same)
+    policies.revise(policy_id=draft.pk, by=staff("another"), **same)
+    policies.shadow(policy_id=draft.pk, by=approver, at=at)
+    with pytest.raises(Refused) as refused:
+        policies.go_live(policy_id=draft.pk, by=approver, at=at)
+    assert refused.value.code == "same_person"
 
 
 def test_features_are_those_of_the_submission_however_late_the_worker(apply, model, tell):
@@ -330,6 +391,23 @@ def test_a_red_industry_is_declined(apply, approver, at):
     application.customer.industry.standing = "RED"
     application.customer.industry.save()
     assert score(application)[1].reasons == ["INDUSTRY_STOP"]
+
+
+# --- suppliers ----------------------------------------------------------------------------------------------
+
+
+def test_a_supplier_is_judged_by_models_and_policies_of_its_own(apply, approver, at):
+    champion(approver, at, segment="COMPANY", leverage=(0.8, 2.0))
+    champion(approver, at, segment="SUPPLIER", disputes_180d=(5, 2.0))
+    made, _application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (made.model.segment, made.policy.segment, made.outcome) == ("SUPPLIER", "SUPPLIER", "APPROVE")
+    assert set(made.features) == set(features.names("SUPPLIER"))
+
+
+def test_a_supplier_without_a_champion_goes_to_a_person(apply, approver, at):
+    champion(approver, at, segment="COMPANY")
+    _made, application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (application.state, application.reasons) == ("REFERRED", ["NO_SCORE"])
 
 
 # --- governance ---------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ MACHINES = {
         "validate": ({}, {"DRAFT": "VALIDATED"}),
         "challenge": ({}, {"VALIDATED": "CHALLENGER"}),
         "promote": ({"approver": WHO, "at": AT}, {"VALIDATED": "CHAMPION", "CHALLENGER": "CHAMPION"}),
+        "reinstate": ({"approver": WHO, "at": AT}, {"RETIRED": "CHAMPION"}),
         "retire": (
             {"at": AT},
             dict.fromkeys(["DRAFT", "VALIDATED", "CHALLENGER", "CHAMPION"], "RETIRED"),
@@ -26,7 +27,7 @@ MACHINES = {
     },
     PolicyVersion: {
         "shadow": ({}, {"DRAFT": "SHADOW"}),
-        "go_live": ({"approver": WHO, "at": AT}, {"DRAFT": "LIVE", "SHADOW": "LIVE"}),
+        "go_live": ({"approver": WHO, "at": AT}, {"SHADOW": "LIVE"}),
         "retire": ({"at": AT}, dict.fromkeys(["DRAFT", "SHADOW", "LIVE"], "RETIRED")),
     },
     Alert: {

@@ -7,19 +7,31 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from dunning.engine import gate as engine
 from dunning.models import Case, Contact, StopRequest
 from dunning.models.contact import UNANSWERED, Outcome, Party
 from dunning.models.strategy import Channel
+from dunning.selectors import arrears
 from dunning.services import gate
 from lending import bulk, events, fields
 from lending.errors import Refused
 from lending.models import Customer, Notice, User
 from lending.services import notices
 
+# What became of the messages of planned contacts; the close asks every day.
+FOLLOW = bulk.Tuples(
+    """
+    UPDATE dunning_contact c
+    SET state = CASE WHEN n.state = 'FAILED' THEN 'REFUSED' ELSE 'DONE' END,
+        at = CASE WHEN n.state = 'FAILED' THEN c.at ELSE n.sent_at END,
+        rule = CASE WHEN n.state = 'FAILED' THEN %s::text ELSE c.rule END
+    FROM lending_notice n
+    WHERE n.id = c.notice_id AND c.state = 'PLANNED' AND n.state IN ('SENT', 'DELIVERED', 'FAILED')
+    RETURNING c.id
+    """
+)
 MESSAGES = frozenset({Channel.SMS, Channel.EMAIL, Channel.LETTER, Channel.IN_APP})
 
 
@@ -51,7 +63,7 @@ def plan(wishes: Sequence[Wish], *, on: date, at: datetime) -> list[Contact]:
     limits = gate.numbers(on)
     contacts = [_judged(wish, known[wish.customer.pk], limits, at) for wish in wishes]
     news = _without_known_refusals(contacts)
-    Contact.objects.bulk_create(news)
+    bulk.create_many(news)
     _queue_messages(list(zip(wishes, contacts, strict=True)), at)
     return contacts
 
@@ -93,7 +105,7 @@ def _without_known_refusals(contacts: Sequence[Contact]) -> list[Contact]:
     if refused:
         rows = Contact.objects.filter(
             state=Contact.State.REFUSED,
-            customer_id__in={contact.customer_id for contact in refused},
+            customer_id__in=arrears.unnested({contact.customer_id for contact in refused}),
             step__in={contact.step for contact in refused},
         )
         known = set(rows.values_list("customer_id", "due_on", "step", "channel", "rule"))
@@ -133,15 +145,7 @@ def _queue_messages(pairs: Sequence[tuple[Wish, Contact]], at: datetime) -> None
 
 def follow_messages() -> int:
     """Contacts by message are done when their notice was sent, and not made when it could not be delivered."""
-    waiting = Contact.objects.filter(state=Contact.State.PLANNED, notice__isnull=False)
-    sent_at = Notice.objects.filter(pk=OuterRef("notice_id")).values("sent_at")
-    done = waiting.filter(notice__state__in=[Notice.State.SENT, Notice.State.DELIVERED]).update(
-        state=Contact.State.DONE, at=Subquery(sent_at)
-    )
-    failed = waiting.filter(notice__state=Notice.State.FAILED).update(
-        state=Contact.State.REFUSED, rule=gate.UNDELIVERED
-    )
-    return done + failed
+    return len(FOLLOW(gate.UNDELIVERED))
 
 
 @transaction.atomic
