@@ -17,11 +17,11 @@ from unfold.decorators import display
 from lending.admin import charts
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.history import bucket_names
+from lending.admin.history_loans import bucket_names
 from lending.admin.parts import page_of, percent
 from lending.admin.reports import Answer, AsOfForm, Cell, Column, Report, products_of
 from lending.fields import ZERO
-from lending.models import AssetClass, DefaultRate, LoanProvision, ProvisionMonth, Stage
+from lending.models import AssetClass, DefaultRate, Loan, LoanProvision, ProvisionMonth, Stage
 from lending.selectors import provisions as selectors
 
 FLOOR, EXPECTED = gettext_lazy("Regulatory floor"), gettext_lazy("Expected loss")
@@ -242,8 +242,9 @@ class LoanProvisions(Report):
 
     @staticmethod
     def cells(names: Callable[[int], str], row: LoanProvision) -> list[Any]:
+        loan = Loan(pk=row.loan_id)
         return [
-            Cell(str(row.loan), page_of(row.loan)),
+            Cell(str(loan), page_of(loan)),
             str(row.product),
             str(row.get_asset_class_display()),
             str(row.get_stage_display()),

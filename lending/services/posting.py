@@ -214,14 +214,15 @@ def lock(loan_id: int, *, on: date) -> Account:
 def lock_many(loan_ids: Sequence[int], *, on: date) -> dict[int, Account]:
     """As `lock`, for several loans in one round trip."""
     ids = sorted(loan_ids)
-    billed, _lines, *found = bulk.read(
+    billed, _lines, loans, instalments, history = bulk.read(
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
         (HISTORY, [ids]),
     )
-    accounts = _accounts(*found, {pk: billed_ahead.day_of(pk, on, billed) for pk in ids})
+    days = {pk: billed_ahead.day_of(pk, on, billed) for pk in ids}
+    accounts = _accounts(loans, instalments, history, days)
     if missing := {*ids} - accounts.keys():
         raise Loan.DoesNotExist(f"no loan {sorted(missing)}")
     return accounts

@@ -25,7 +25,7 @@ from lending.models import AssetClass, DefaultRate, Loan, LoanProvision, Provisi
 from lending.selectors import classing
 from lending.selectors import provisions as selectors
 from lending.selectors.rules import MissingRule, Table
-from lending.services import provisions
+from lending.services import books, provisions
 from lending.services.history import is_month_end
 from lending.services.steps import LOANS, WHOLE, Shard, step
 
@@ -125,7 +125,9 @@ def book(*, on: date, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(SUMS, {"on": on})
     required = {row.product_id: row.required for row in selectors.by_product(on)}
-    return provisions.book(required=dict.fromkeys(selectors.booked(on), ZERO) | required, on=on)
+    moved = provisions.book(required=dict.fromkeys(selectors.booked(on), ZERO) | required, on=on)
+    books.tie_target(provisions.PROVISION, required, on)
+    return moved
 
 
 def _by_bucket(on: date) -> list[DefaultRate]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending.models import Loan, Role
 from lending.models.classes import MARKED_SQL
-from lending.services import targets
+from lending.services import books, targets
 from lending.services.steps import step
 from lending.services.targets import Target
 
@@ -39,5 +39,9 @@ def follow(*, on: date, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, {"on": on, "owing": [str(state) for state in Loan.OWING]})
         rows: list[tuple[int, Decimal, Decimal]] = cursor.fetchall()
-    moved = targets.book(OVERDUE, {product: late for product, late, _bad in rows}, on=on)
-    return moved + targets.book(NON_PERFORMING, {product: bad for product, _late, bad in rows}, on=on)
+    late = {product: amount for product, amount, _bad in rows}
+    bad = {product: amount for product, _late, amount in rows}
+    moved = targets.book(OVERDUE, late, on=on) + targets.book(NON_PERFORMING, bad, on=on)
+    books.tie_target(OVERDUE, late, on)
+    books.tie_target(NON_PERFORMING, bad, on)
+    return moved

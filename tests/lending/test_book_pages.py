@@ -9,6 +9,8 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from openpyxl import load_workbook
 
@@ -179,6 +181,17 @@ def test_every_page_goes_into_files(book: list[Loan], name: str) -> None:
     assert len(text.splitlines()) == sheet.max_row
     assert sheet.max_row >= 1 + len(shown.context["rows"])
     assert client.get(f"{address}print").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["bookmonth_loans", "provisionmonth_loans"])
+def test_a_list_of_loans_costs_no_more_statements_for_more_loans(book: list[Loan], name: str) -> None:
+    client = desk("accountant")
+    client.get(url(name))
+    with CaptureQueriesContext(connection) as all_three:
+        client.get(url(name))
+    with CaptureQueriesContext(connection) as one:
+        client.get(url(name), {"on": str(APRIL), "asset_class": 3})
+    assert len(all_three) == len(one)
 
 
 def test_who_may_not_see_the_book_is_refused(books: Any) -> None:

@@ -150,7 +150,7 @@ def test_a_payment_waits_for_the_bill_of_its_shard(line: CreditLine) -> None:
             row.save()
         paid.result(timeout=20)
     close.close_day(at=moment(day))
-    assert not refold.is_behind(loan_id=loan.pk, on=BusinessDate.current())
+    assert not refold.behind(loan_ids=[loan.pk], on=BusinessDate.current())
     assert [row.difference for row in tie_out()] == [0] * 5
 
 
