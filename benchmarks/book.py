@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import house  # noqa: F401  (finds the product and sets Django up)
 from django.db import connection, transaction
 
 from lending import engine, reference
@@ -32,7 +33,8 @@ TODAY = date(2026, 6, 9)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 AMOUNT = Decimal("12000.00")
 INSTALMENTS = 12
-# Of a hundred loans, so many are late, and so many fall due on each of the days that are closed.
+# Of a hundred loans, so many are late, and so many fall due on each of the days that the measured closes open. The day
+# before them nothing falls due: its close, which finds all the late loans at once, is the beginning.
 LATE, DUE = 6, 3
 CLOSED_DAYS = 3
 ZERO = Decimal("0.00")
@@ -62,14 +64,15 @@ class Kind:
 
 
 def kind_of(number: int) -> Kind:
-    """6 in 100 have paid none of one to four instalments; of the others 3 in 100 fall due on each of the next days."""
+    """6 in 100 have paid none of one to four instalments; of the others 3 in 100 fall due on each of the days after
+    tomorrow."""
     slot, turn = number % 100, number // 100
     if slot < LATE:
         return Kind(due_day=1 + turn % 8, elapsed=1 + turn % 4, paid=False)
     if slot < LATE + DUE * CLOSED_DAYS:
-        day = TODAY.day + 1 + (slot - LATE) // DUE
+        day = TODAY.day + 2 + (slot - LATE) // DUE
         return Kind(due_day=day, elapsed=turn % 2, paid=True)
-    other = [*range(1, TODAY.day + 1), *range(TODAY.day + 1 + CLOSED_DAYS, 29)]
+    other = [*range(1, TODAY.day + 1), *range(TODAY.day + 2 + CLOSED_DAYS, 29)]
     return Kind(due_day=other[turn % len(other)], elapsed=turn % 2, paid=True)
 
 
@@ -140,6 +143,7 @@ class Template:
             "penalty": split.penalty,
             "credit": ZERO,
             "note": "",
+            "details": "{}",
         }
 
 
@@ -208,8 +212,16 @@ def _customer_names() -> list[str]:
 def _customers(count: int) -> Iterator[str]:
     """One person after another, all but the number and the name the same."""
     example = Customer(
-        kind="PERSON", name=CUSTOMER, platform_ref=CUSTOMER, registered_on=TODAY, state="ACTIVE"
+        kind="PERSON",
+        name=CUSTOMER,
+        platform_ref=CUSTOMER,
+        registered_on=TODAY,
+        state="ACTIVE",
+        email=f"{CUSTOMER}@example.com",
     )
+    example.set_phone(
+        "13800000000"
+    )  # one number for all: to encrypt each would take longer than all the rest
     values = {}
     for field in Customer._meta.concrete_fields:
         value = field.get_db_prep_save(getattr(example, field.attname), connection)
@@ -235,7 +247,7 @@ def _names(template: Template, model: type) -> list[str]:
     if model is Instalment:
         return ["loan_id", "number", *(n for n in Instalment.AMOUNTS if n != "penalty_base"), "penalty_base"]
     first = "loan_id type kind amount value_on booked_on at channel key payment_key"
-    return [*first.split(), "principal", "interest", "fee", "penalty", "credit", "note"]
+    return [*first.split(), "principal", "interest", "fee", "penalty", "credit", "note", "details"]
 
 
 def _columns_of_loan() -> list[str]:

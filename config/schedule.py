@@ -16,21 +16,31 @@ CLOSE_STEPS: list[str] = [
     "lending.services.unapplied.apply_unapplied",
     "lending.services.arrears.hold",
     "risk.services.controls.release",
+    # Limits over life: what ran out, who may have more or less, and whose yearly approval is missing.
+    "lending.services.limit_offers.expire",
+    "risk.services.reviews.review",
+    "lending.services.reapproval.hold",
     # How bad each loan is at the end of the day.
     "lending.services.classes.measure",
     "lending.services.classes.classify",
     "lending.services.suspension.follow",
+    "lending.services.reclassification.follow",
     # What the book looked like, before tomorrow changes it.
     "lending.services.history.prepare",
     "lending.services.history.snapshot",
     "lending.services.history.summarise",
     # The books of the day are complete: what was earned stands in them.
     "lending.services.interest.accrue_interest",
+    # At a month end: what is expected to be lost, before the books of the day are summed up.
+    "lending.services.provisioning.observe",
+    "lending.services.provisioning.measure",
+    "lending.services.provisioning.book",
     "lending.services.books.keep",
     "lending.services.sample.compare",
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "lending.services.interest.follow_billing",
+    "lending.services.glance.keep",
     "dunning.services.close.follow_arrears",
     "dunning.services.close.judge_promises",
     "dunning.services.close.plan_contacts",
@@ -47,6 +57,13 @@ BEAT_SCHEDULE = {
     "collect debits": {"task": "lending.tasks.collect_debits", "schedule": crontab(minute=30, hour="7-21/2")},
     "post payment files": {"task": "lending.tasks.post_payments", "schedule": timedelta(minutes=1)},
     "score applications": {"task": "risk.tasks.score_applications", "schedule": timedelta(minutes=1)},
+    # In the evening, before the day closes with the review; again, should it have been stopped.
+    "score lines": {"task": "risk.tasks.rescore_lines", "schedule": crontab(minute="*/10", hour="21-23")},
+    # When every day of the month before is closed, and once more, should the clock have been stopped.
+    "watch the models": {
+        "task": "risk.tasks.watch_models",
+        "schedule": crontab(minute=40, hour=4, day_of_month="2-4"),
+    },
     "work the strategy": {
         "task": "dunning.tasks.work_strategy",
         "schedule": crontab(minute="*/10", hour=CONTACT_HOURS),

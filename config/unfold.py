@@ -44,6 +44,7 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Offers and cost sheets"), "contract", "lending.offer"),
             Item(_("Customers"), "group", "lending.customer"),
             Item(_("Credit lines"), "credit_card", "lending.creditline"),
+            Item(_("Limit offers"), "trending_up", "lending.limitoffer"),
             Item(_("Purchases"), "shopping_cart", "lending.purchase"),
             Item(_("Loans"), "request_quote", "lending.loan"),
             Item(_("Requests for relief"), "volunteer_activism", "lending.reliefrequest"),
@@ -58,9 +59,15 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Appeals"), "feedback", "risk.appeal"),
             Item(_("Controls"), "tune", "risk.control"),
             Item(_("Assessments"), "fact_check", "risk.assessment"),
+            Item(_("Failed scorings"), "error", "risk.scoringfailure"),
+            Item(_("Limits reviewed"), "swap_vert", "risk.linereview"),
+            Item(_("Reviews of limits"), "event_available", "risk.reviewday"),
+            Item(_("Nights of scoring"), "nights_stay", "risk.scorenight"),
+            Item(_("Behaviour scores"), "timeline", "risk.behaviourscore"),
             Item(_("Policies"), "rule", "risk.policyversion"),
             Item(_("Trials of policies"), "science", "risk.dryrun"),
             Item(_("Models"), "model_training", "risk.modelversion"),
+            Item(_("Monitoring of models"), "monitoring", "risk.reading"),
             Item(
                 _("Features"),
                 "list_alt",
@@ -145,6 +152,29 @@ STAFF_NAVIGATION: list[tuple[Any, list[Item]]] = [
             Item(_("Journal"), "menu_book", "lending.journalentry"),
             Item(_("Daily close"), "event_available", "lending.businessdate"),
             Item(_("Loans set aside"), "playlist_remove", "lending.closeexception"),
+        ],
+    ),
+    (
+        _("The book"),
+        [
+            *(
+                Item(title, icon, url=f"admin:lending_bookmonth_{name}", permission="lending.view_bookmonth")
+                for title, icon, name in (
+                    (_("Portfolio at risk"), "monitoring", "at_risk"),
+                    (_("Ageing"), "hourglass_bottom", "ageing"),
+                    (_("Roll rates"), "grid_on", "rolls"),
+                    (_("Cure rates"), "healing", "cures"),
+                    (_("Vintages"), "stacked_line_chart", "vintages"),
+                    (_("Concentration"), "donut_small", "concentration"),
+                )
+            ),
+            Item(
+                _("Provisions"),
+                "savings",
+                url="admin:lending_provisionmonth_report",
+                permission="lending.view_provisionmonth",
+            ),
+            Item(_("Rates of default"), "percent", "lending.defaultrate"),
         ],
     ),
     (

@@ -66,8 +66,8 @@ WORDINGS: dict[str, Wording] = {
         ),
         Words(
             "申请结果",
-            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核，并下载载明原因的通知书："
-            "{{ home_url }}",
+            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核，"
+            "并下载载明原因的通知书：{{ home_url }}",
         ),
     ),
     "review_received": Wording(
@@ -197,6 +197,33 @@ WORDINGS: dict[str, Wording] = {
             "Your limit has been raised", "Your limit is now {{ limit }}. There is nothing you need to do."
         ),
         Words("额度已提升", "您的额度已提升至 {{ limit }}，无需任何操作。"),
+    ),
+    "limit_offer": Wording(
+        ("limit", "before", "expires_on"),
+        Words(
+            "A higher limit, if you want it",
+            "You can have a limit of {{ limit }} instead of {{ before }}. Nothing changes unless you say yes. See "
+            "what it costs and decide by {{ expires_on }}: {{ home_url }}",
+        ),
+        Words(
+            "您可选择提升额度",
+            "您的额度可由 {{ before }} 提升至 {{ limit }}。未经您同意，额度不会变化。请在 {{ expires_on }}前查看费用"
+            "并决定是否接受：{{ home_url }}",
+        ),
+    ),
+    "reapproval_missing": Wording(
+        ("since",),
+        Words(
+            "No new purchases for now",
+            "A credit line is looked at again once a year, and for yours this was last done on {{ since }}. Until we "
+            "have done it, you cannot make new purchases. Your due dates stay as they are, and no fee arises. You need "
+            "do nothing; if you think this is wrong, tell us: {{ home_url }}",
+        ),
+        Words(
+            "额度暂停使用：等待年度复核",
+            "额度须每年复核一次，您的额度上次复核日期为 {{ since }}。复核完成前暂时无法用于新的消费。已有的还款日不变，"
+            "也不会因此产生费用。您无需操作；如有异议请告知我们：{{ home_url }}",
+        ),
     ),
     "bill_issued": Wording(
         ("amount", "due_on"),

@@ -25,6 +25,9 @@ ACCOUNTS = [
     ("1139", ASSET, "Penalties in suspense", "停息罚息(应收罚息备抵)"),
     ("1303", ASSET, "Loans, principal", "贷款本金"),
     ("1304", ASSET, "Provision for credit losses", "贷款损失准备"),
+    ("1305", ASSET, "Loans, principal overdue", "逾期贷款本金"),
+    ("1306", ASSET, "Loans, principal non-performing", "不良贷款本金"),
+    ("1307", ASSET, "Loans, principal shown elsewhere", "贷款本金转列(备抵)"),
     ("2202", LIABILITY, "Payable to merchants", "应付商户款"),
     ("2241", LIABILITY, "Customers' credit balances", "客户溢缴款"),
     ("2245", LIABILITY, "Money not yet applied", "待核销收款"),
@@ -49,6 +52,9 @@ CHART: dict[str, str] = {
     Role.SUSPENDED_PENALTIES: "1139",
     Role.PRINCIPAL: "1303",
     Role.PROVISION: "1304",
+    Role.OVERDUE: "1305",
+    Role.NON_PERFORMING: "1306",
+    Role.RECLASSIFIED: "1307",
     Role.MERCHANTS: "2202",
     Role.CREDIT_BALANCES: "2241",
     Role.UNAPPLIED: "2245",
@@ -93,6 +99,7 @@ CBA = "中国银行业协会 催收工作指引(试行)"
 MICRO = "小额贷款公司综合融资成本管理工作指引"
 CLASSES = "商业银行金融资产风险分类办法(2023年第1号令)"
 CARDS = "商业银行信用卡业务监督管理办法"
+PROVISIONS = "银行贷款损失准备计提指引(银发〔2002〕98号)"
 HOUSE = "House policy"
 
 # code, lender type, value, unit, from, to, instrument, article, how sure
@@ -140,6 +147,31 @@ RULES = [
     ),
     ("COMPANY_LINE_CAP", "", "10000000", "CNY", "2020-07-17", None, HOUSE, "", "H"),
     ("LINE_REVIEW_DAYS", "", "365", "days", "2020-07-17", None, "商业银行互联网贷款管理暂行办法", "", "P"),
+    # The house approves again by itself where nothing speaks against it; companies are looked at by a person.
+    ("LINE_REAPPROVAL_ALONE_PERSON", "", "1", "1 = yes", "2020-01-01", None, HOUSE, "", "H"),
+    ("LINE_REAPPROVAL_ALONE_COMPANY", "", "0", "1 = yes", "2020-01-01", None, HOUSE, "", "H"),
+    # The nightly review of limits: who is offered more, and whose limit is cut.
+    *[
+        (f"LIMIT_{name}", "", value, unit, "2020-01-01", None, HOUSE, "", "H")
+        for name, value, unit in (
+            ("SCORE_DAYS", "7", "days"),
+            ("RAISE_PD", "0.05", "share"),
+            ("RAISE_UTILISATION", "0.3", "share"),
+            ("RAISE_OPEN_DAYS", "180", "days"),
+            ("RAISE_CLEAN_DAYS", "180", "days"),
+            ("RAISE_SHARE", "0.2", "share"),
+            ("RAISE_CAP_PERSON", "100000", "CNY"),
+            ("RAISE_CAP_COMPANY", "2000000", "CNY"),
+            ("RAISE_COOLDOWN_DAYS", "90", "days"),
+            ("OFFER_DAYS", "14", "days"),
+            ("CUT_PD", "0.2", "share"),
+            ("CUT_FULL_PD", "0.12", "share"),
+            ("CUT_FULL_UTILISATION", "0.95", "share"),
+            ("CUT_OVERDUE_DAYS", "30", "days"),
+            ("CUT_SHARE", "0.3", "share"),
+            ("CUT_COOLDOWN_DAYS", "30", "days"),
+        )
+    ],
     ("MINIMUM_AGE", "", "18", "years", "2021-01-01", None, "民法典", "17", "V"),
     ("SECOND_PERSON_ABOVE", "", "50000", "CNY", "2020-01-01", None, HOUSE, "", "H"),
     # Days within which a person answers who was asked to look at a decline again (PIPL art. 24(3) sets none).
@@ -184,6 +216,29 @@ RULES = [
     ("CLASS_CONTAGION_COMPANY", "", "0.1", "share", "2000-01-01", "2023-06-30", HOUSE, "", "H"),
     ("CLASS_CONTAGION_COMPANY", "", "0.1", "share", "2023-07-01", None, CLASSES, "7", "V"),
     ("CLASS_CONTAGION_PERSON", "", "1", "share", "2000-01-01", None, HOUSE, "", "H"),
+    # Provisions: the floor by class, the presumptions of the stages, and what the house assumes where it has not seen
+    # enough: chance of default in twelve months by bucket, loss given default by how far collateral covers the debt.
+    *[
+        (f"PROVISION_FLOOR_{name}", "", share, "share", "2002-04-02", None, PROVISIONS, "", "P")
+        for name, share in (
+            ("NORMAL", "0.01"),
+            ("SPECIAL_MENTION", "0.02"),
+            ("SUBSTANDARD", "0.25"),
+            ("DOUBTFUL", "0.5"),
+            ("LOSS", "1"),
+        )
+    ],
+    ("STAGE_2_FROM_DAY", "", "31", "days", "2018-01-01", None, "IFRS 9", "5.5.11", "P"),
+    ("STAGE_3_FROM_DAY", "", "91", "days", "2018-01-01", None, "IFRS 9", "B5.5.37", "P"),
+    ("PD_MONTHS", "", "12", "months", "2000-01-01", None, HOUSE, "", "H"),
+    ("PD_MINIMUM_CASES", "", "100", "cases", "2000-01-01", None, HOUSE, "", "H"),
+    ("PD_BUCKET_0", "", "0.02", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("PD_BUCKET_1", "", "0.15", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("PD_BUCKET_2", "", "0.45", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("PD_BUCKET_3", "", "0.7", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("LGD_COVERED_0_PERCENT", "", "0.65", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("LGD_COVERED_50_PERCENT", "", "0.4", "share", "2000-01-01", None, HOUSE, "", "H"),
+    ("LGD_COVERED_100_PERCENT", "", "0.2", "share", "2000-01-01", None, HOUSE, "", "H"),
     ("CONTACT_LOST_TRIES", "", "3", "tries", "2025-02-28", None, GBT, "", "P"),
 ]
 
@@ -293,6 +348,7 @@ STARTER_PRODUCTS: list[dict[str, Any]] = [
         "name_zh": "供应商应收融资",
         "kind": "LOAN",
         "audience": "COMPANY",
+        "for_suppliers": True,
         "method": "BULLET",
         "annual_rate": "0.084",
         "day_count": "ACT/360",

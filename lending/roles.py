@@ -32,13 +32,25 @@ ROLES = {
 
 _CUSTOMER_FILE = (
     *("view_customer", "view_consent", "view_industry", "view_creditline", "view_linehold"),
-    *("view_limitchange", "view_temporarylimit", "view_purchase", "view_loan", "view_instalment"),
+    *(
+        "view_limitchange",
+        "view_limitoffer",
+        "view_temporarylimit",
+        "view_purchase",
+        "view_loan",
+        "view_instalment",
+    ),
     *("view_transaction", "view_statement", "view_payment", "view_collateral", "view_notice", "view_event"),
     *("view_unappliedmoney", "view_unappliedmove", "view_mandate", "view_mandateaccount", "view_debit"),
     *("view_debitattempt", "view_downgrade", "view_reliefrequest"),
     *("view_product", "view_noticetemplate", "view_ruleparameter", "view_approvalrequest"),
 )
 _FILE_AND_ASK = (*_CUSTOMER_FILE, "add_approvalrequest")
+# The history of the book and what it is expected to lose.
+_BOOK = (
+    *("view_bookmonth", "view_loansnapshot", "view_provisionmonth", "view_loanprovision"),
+    "view_defaultrate",
+)
 _APPLICATIONS = ("view_application", "view_document", "view_offer")
 _LEDGER = (
     *("view_account", "view_journalentry", "view_journalline", "view_dayclose", "view_businessdate"),
@@ -79,6 +91,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "senior_approver": (
         *_FILE_AND_ASK,
+        *_BOOK,
         *_APPLICATIONS,
         *("decide_application", "check_approval", "steer_line", "reveal_customer", "change_customer"),
         *("change_purchase", "add_collateral", "change_collateral", "add_product", "change_product"),
@@ -87,6 +100,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "risk_analyst": (
         *_FILE_AND_ASK,
+        *_BOOK,
         *_APPLICATIONS,
         "steer_line",
         "classify_loan",
@@ -98,6 +112,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "accountant": (
         *_FILE_AND_ASK,
         *_LEDGER,
+        *_BOOK,
         *_MONEY_IN,
         *("post_transaction", "write_off_loan", "change_loan", "check_approval", "disburse_loan"),
         "refund_loan",

@@ -5,6 +5,7 @@ from django.urls import path
 from lending.views import (
     apply,
     home,
+    limit_offer,
     line,
     mandate,
     me,
@@ -61,6 +62,9 @@ urlpatterns = [
     path("payments/<int:pk>/gateway/", money.go_to_gateway, name="go_to_gateway"),
     path("sandbox/<slug:reference>/", sandbox.sandbox, name="sandbox"),
     path("line/", line.line, name="line"),
+    path("line/offer/<int:pk>/", limit_offer.limit_offer, name="limit_offer"),
+    path("line/offer/<int:pk>/accept/", limit_offer.accept, name="accept_limit_offer"),
+    path("line/offer/<int:pk>/decline/", limit_offer.decline, name="decline_limit_offer"),
     path("line/lock/", line.lock, name="lock"),
     path("line/unlock/", line.unlock, name="unlock"),
     path("line/close/", line.close, name="close_line"),

@@ -82,6 +82,39 @@ def columns(title: str, words: Sequence[str], series: Sequence[tuple[str, Sequen
     return _svg(title, WIDTH, HEIGHT, parts)
 
 
+def course(
+    title: str,
+    words: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float | None]]],
+    marks: Sequence[float] = (),
+) -> SafeString:
+    """Figures from month to month: a line of dots for each series, without what is not known; marks are dashed."""
+    known = [value for _name, values in series for value in values if value is not None]
+    highest = max([*known, *marks, 0.01]) * 1.1
+    slot, inner = (WIDTH - MARGIN - 12) / max(len(words), 1), HEIGHT - MARGIN - 24
+
+    def at(place: int, value: float) -> str:
+        return f"{MARGIN + (place + 0.5) * slot:.1f},{24 + inner * (1 - max(value, 0) / highest):.1f}"
+
+    parts = [_text(4, 14, title, "start")]
+    for mark in (0.0, *marks):
+        y = 24 + inner * (1 - mark / highest)
+        parts.append(_line(f"{MARGIN},{y:.1f}", f"{WIDTH - 12},{y:.1f}", GREY, dashed=mark > 0))
+        parts.append(_text(MARGIN - 6, y + 4, f"{mark:.2f}", "end"))
+    if not marks:
+        parts.append(_text(MARGIN - 6, 28, f"{highest:.2f}", "end"))
+    for place, word in enumerate(words):
+        if place % max(1, -(-len(words) // 6)) == 0:
+            parts.append(_text(MARGIN + (place + 0.5) * slot, HEIGHT - MARGIN + 16, word, "middle"))
+    for number, (name, values) in enumerate(series):
+        colour = COLOURS[number % len(COLOURS)]
+        dots = [at(place, value) for place, value in enumerate(values) if value is not None]
+        parts.append(f'<polyline points="{" ".join(dots)}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [_dot(dot, colour) for dot in dots]
+        parts.append(_text(WIDTH - 20, 14 + 14 * number, name, "end", colour))
+    return _svg(title, WIDTH, HEIGHT, parts)
+
+
 def bins(title: str, rows: Sequence[Row]) -> SafeString:
     """A feature: points to the left and right of zero, the share of rows as a grey bar, the bad rate as a dot."""
     line, top, words, middle, right = 18, 8, 180, 270, 350

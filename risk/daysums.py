@@ -6,6 +6,7 @@ and prove in the tests that the sums are what the events say.
 
 RISKY = """e.kind = 'ORDER' AND e.data @> '{"risky": true}'"""
 LATE = """e.kind = 'DELIVERY' AND e.data @> '{"late": true}'"""
+LATE_GOODS = """e.kind = 'GOODS_RECEIVED' AND e.data @> '{"late": true}'"""
 
 SUMS = {
     "orders": "count(*) FILTER (WHERE e.kind = 'ORDER')",
@@ -22,6 +23,11 @@ SUMS = {
     "invoice_amount": "coalesce(sum(e.amount) FILTER (WHERE e.kind = 'INVOICE'), 0)",
     "invoices_paid": "count(*) FILTER (WHERE e.kind = 'INVOICE_PAID')",
     "invoice_paid_amount": "coalesce(sum(e.amount) FILTER (WHERE e.kind = 'INVOICE_PAID'), 0)",
+    "goods_received": "count(*) FILTER (WHERE e.kind = 'GOODS_RECEIVED')",
+    "late_goods": f"count(*) FILTER (WHERE {LATE_GOODS})",
+    "goods_amount": "coalesce(sum(e.amount) FILTER (WHERE e.kind = 'GOODS_RECEIVED'), 0)",
+    "rejections": "count(*) FILTER (WHERE e.kind = 'GOODS_REJECTED')",
+    "rejected_amount": "coalesce(sum(e.amount) FILTER (WHERE e.kind = 'GOODS_REJECTED'), 0)",
     "address_changes": "count(*) FILTER (WHERE e.kind = 'ADDRESS_CHANGE')",
 }
 COLUMNS = ", ".join(SUMS)

@@ -7,7 +7,6 @@ lending would not make the offer, `not_offerable` is the code of its refusal.
 
 import hashlib
 import json
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal

@@ -34,6 +34,7 @@ RULES: dict[str, Any] = {
     "DEBTS_HIGH": gettext_lazy("Your debts elsewhere are high for your income."),
     "PURPOSE": gettext_lazy("We do not lend for this purpose."),
     "OFFICER_JUDGEMENT": gettext_lazy("What you told us did not fit together with your papers."),
+    "SCORING_FAILED": gettext_lazy("A person decides on this application."),
     "NO_POLICY": gettext_lazy("A person decides on this application."),
     "NOT_OFFERABLE": gettext_lazy("A person has to set the terms of the offer."),
     # Of a grade that is turned down though no feature lost points.

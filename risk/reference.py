@@ -59,7 +59,13 @@ COMPANY_RULES = [
     _rule("LOSSES", "REFER", "margin < 0 && leverage > 1"),
     _rule("LARGE_AMOUNT", "REFER", "asked > 1000000"),
 ]
-# A share of the monthly income of a person, or of the average monthly revenue of a company.
+SUPPLIER_RULES = [
+    _rule("INDUSTRY_STOP", "KNOCK_OUT", 'industry_standing == "RED"'),
+    *COMMON,
+    _rule("LARGE_AMOUNT", "REFER", "asked > 1000000"),
+]
+# A share of the monthly income of a person, or of the average monthly revenue of a company; of a supplier, who
+# need not file accounts, a sum alone.
 PERSON_LIMITS = {
     "A": {"share_of_income": "3", "max": "50000"},
     "B": {"share_of_income": "2.5", "max": "30000"},
@@ -76,6 +82,14 @@ COMPANY_LIMITS = {
     "E": {"outcome": "REFER"},
     "F": {"outcome": "DECLINE"},
 }
+SUPPLIER_LIMITS = {
+    "A": {"max": "2000000"},
+    "B": {"max": "1000000"},
+    "C": {"max": "500000"},
+    "D": {"max": "200000"},
+    "E": {"outcome": "REFER"},
+    "F": {"outcome": "DECLINE"},
+}
 
 
 def install() -> None:
@@ -84,6 +98,7 @@ def install() -> None:
         Control.objects.get_or_create(code=control["code"], defaults=control)
     _first_policy(Segment.PERSON, PERSON_RULES, PERSON_LIMITS)
     _first_policy(Segment.COMPANY, COMPANY_RULES, COMPANY_LIMITS)
+    _first_policy(Segment.SUPPLIER, SUPPLIER_RULES, SUPPLIER_LIMITS)
 
 
 def _first_policy(segment: str, rules: list[dict[str, str]], matrix: dict[str, Any]) -> None:

@@ -2,23 +2,29 @@
 
 _FILE = (
     *("view_platformevent", "view_customerday", "view_financialstatement", "view_assessment"),
-    *("view_alert", "view_appeal", "view_control"),
+    *("view_alert", "view_appeal", "view_control", "view_linereview", "view_reviewday"),
+    *("view_behaviourscore", "view_scorenight", "view_scoringfailure"),
 )
-_WORKSHOP = ("view_dataset", "view_modelversion", "view_policyversion", "view_dryrun", "view_dryruncase")
+_WORKSHOP = (
+    *("view_dataset", "view_modelversion", "view_policyversion", "view_reading", "view_modelreview"),
+    *("add_modelreview", "view_dryrun", "view_dryruncase"),
+)
 
 # change_modelversion: to let a model challenge, and to retire it; change_policyversion: to edit drafts, put them in
 # the shadow and retire versions. Nobody approves what they made themselves, whatever their role.
 GRANTS: dict[str, tuple[str, ...]] = {
-    "credit_officer": (*_FILE, "judge_alert", "decide_appeal"),
+    "credit_officer": (*_FILE, "judge_alert", "decide_appeal", "retry_scoring"),
     "senior_approver": (
         *_FILE,
         *_WORKSHOP,
-        *("judge_alert", "decide_appeal", "approve_modelversion", "approve_policyversion"),
+        *("judge_alert", "decide_appeal", "approve_modelversion", "approve_policyversion", "retry_scoring"),
     ),
     "risk_analyst": (
         *_FILE,
         *_WORKSHOP,
         *("judge_alert", "decide_appeal", "change_control", "change_modelversion", "add_policyversion"),
+        *("change_scorenight", "retry_scoring"),
+        "answer_reading",
         *("change_policyversion", "approve_modelversion", "approve_policyversion"),
     ),
     "collector": ("view_customerday", "view_alert", "view_appeal"),

@@ -305,7 +305,7 @@ def same(found: dict[str, list[str]], expected: dict[str, list[str]], where: str
 
 
 def test_killed_in_the_middle_of_a_statement_it_comes_to_the_same() -> None:
-    """Somebody holds the row of a loan: the statement waits for it half done, and its process dies."""
+    """Somebody holds the rows of a late loan's instalments: the statement waits half done, and its process dies."""
     build()
     copies = Copies()
     with copies.one() as undisturbed:
@@ -314,7 +314,7 @@ def test_killed_in_the_middle_of_a_statement_it_comes_to_the_same() -> None:
     late = Loan.objects.filter(oldest_due_on__lt=THAT_DAY).order_by("-pk").values_list("pk", flat=True)[0]
     with copies.one() as database:
         with server() as found, psycopg.connect(found.info.dsn, dbname=database) as holder:
-            holder.execute("SELECT FROM lending_loan WHERE id = %s FOR UPDATE", [late])
+            holder.execute("SELECT FROM lending_instalment WHERE loan_id = %s FOR UPDATE", [late])
             process = in_a_process(database, close_two_days)
             _until(lambda: _waits_for_a_lock(found, database))
             os.kill(process.pid, signal.SIGKILL)

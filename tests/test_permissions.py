@@ -88,6 +88,14 @@ PAGES = {
     "lending_account_statement": "lending.view_journalline",
     "lending_account_day_book": "lending.view_journalline",
     "lending_account_export_books": "lending.view_journalline",
+    **{
+        f"lending_bookmonth_{name}": "lending.view_bookmonth"
+        for name in ("at_risk", "ageing", "rolls", "cures", "vintages", "concentration")
+    },
+    "lending_bookmonth_loans": "lending.view_loansnapshot",
+    "lending_bookmonth_cohort": "lending.view_loan",
+    "lending_provisionmonth_report": "lending.view_provisionmonth",
+    "lending_provisionmonth_loans": "lending.view_loanprovision",
     "lending_application_document": "lending.view_document",
     "lending_application_letter": "lending.view_application",
     "lending_product_allocation": "lending.view_product",
@@ -99,6 +107,9 @@ PAGES = {
     "dunning_legalmatter_document": "dunning.view_legaldocument",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
+    "risk_modelversion_card": "risk.view_modelversion",
+    "risk_modelversion_compare": "risk.view_modelversion",
+    "risk_modelversion_monitoring": "risk.view_modelversion",
     "auth_user_password_change": "lending.change_user",
 }
 

@@ -11,6 +11,8 @@ messages.compile_all()
 # Test databases are built from the models (--no-migrations), in seconds; the triggers come after the tables. That the
 # migrations build the same database is a test of its own, tests/test_migrations.py.
 os.environ["PGTRIGGER_INSTALL_ON_MIGRATE"] = "1"
+# The cores are shared by the processes of pytest: threads within each would only wait for one another, for minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Each process of pytest has its own corner of Redis, so that none takes another's messages.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}-"
 os.environ.update(

@@ -9,8 +9,10 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     close,
     collateral,
     customers,
+    history,
     house,
     ledger,
+    limit_offers,
     lines,
     loans,
     mandates,
@@ -19,6 +21,7 @@ from lending.admin import (  # noqa: F401  (each module registers its pages)
     people,
     periods,
     products,
+    provisions,
     relief,
     unapplied,
 )

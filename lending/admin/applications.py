@@ -22,8 +22,8 @@ from lending import clock, downloads, words
 from lending.admin import customer_page
 from lending.admin.base import Acting, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
-from lending.admin.forms import ActionForm, amount_field
 from lending.admin.filters import ReviewFilter
+from lending.admin.forms import ActionForm, amount_field
 from lending.admin.parts import Section, label, link, money, page_of, percent, record_link, state_label
 from lending.errors import Refused
 from lending.models import Application, ApprovalRequest, Customer, Document, Product

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -25,8 +25,10 @@ from unfold.enums import ActionVariant
 
 from lending import clock
 from lending.admin.forms import ActionForm
+from lending.admin.paging import BoundedChangeList, BoundedPaginator
 from lending.admin.parts import Section, allowed, page_of
 from lending.errors import Refused
+from lending.selectors import finding
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,19 @@ class StaffAdmin(ModelAdmin):
     list_per_page = 50
     list_fullwidth = True
     list_filter_submit = True
+    paginator, show_full_result_count = BoundedPaginator, False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedChangeList]:
+        return BoundedChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """In a large table only by index: names of customers, and whole values."""
+        if not search_term.strip() or not finding.is_large(self.model):
+            return super().get_search_results(request, queryset, search_term)
+        names = list(self.get_search_fields(request))
+        return finding.search(queryset, names, search_term.strip()), False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         # A list has nothing to post to unless an action or an editable column of it is there for this user.

@@ -1,6 +1,5 @@
 """The first page of the staff: the day's work, the portfolio at a glance, and four charts."""
 
-import json
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,15 +8,23 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from lending import clock
+from lending.admin.charts import chart, series
 from lending.admin.parts import Card, allowed, money, percent
-from lending.models import Application, ApprovalRequest, BusinessDate, Collateral, CreditLine, Notice
+from lending.models import (
+    Application,
+    ApprovalRequest,
+    BusinessDate,
+    Collateral,
+    CreditLine,
+    Industry,
+    Notice,
+)
 from lending.roles import ROLES
-from lending.selectors import portfolio
+from lending.selectors import portfolio, reapproval
 
 State = Application.State
 EXPIRING = timedelta(days=30)
@@ -42,8 +49,16 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "cards": _cards(request.user, on),
     }
     if request.user.has_perm("lending.view_loan"):
-        context |= {"figures": _figures(glance := portfolio.glance(on)), "charts": _charts(glance, on)}
+        context |= _overview(portfolio.overview(on))
     return context
+
+
+def _overview(book: portfolio.Overview) -> dict[str, Any]:
+    return {
+        "figures": _figures(book.glance),
+        "charts": _charts(book),
+        "as_of_opening": book.as_of_opening,
+    }
 
 
 def _cards(user: Any, on: date) -> list[Card]:
@@ -60,6 +75,7 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         ("lending.check_approval", _approvals),
         ("lending.add_approvalrequest", _own_requests),
         ("lending.steer_line", _suspended),
+        ("lending.steer_line", _to_approve_again),
         ("lending.change_collateral", _expiring),
         ("lending.view_notice", _failed_notices),
         ("lending.view_dayclose", _days_to_close),
@@ -118,6 +134,18 @@ def _suspended(user: Any, on: date) -> Card:
         _list("creditline", "state__exact=SUSPENDED"),
         _("on hold for any cause"),
         "block",
+    )
+
+
+def _to_approve_again(user: Any, on: date) -> Card:
+    late, soon = reapproval.overdue(on).count(), reapproval.due_soon(on).count()
+    return Card(
+        _("Lines to be approved again"),
+        late + soon,
+        _list("creditline", f"approval={'late' if late else 'soon'}&o=9"),
+        _("%(count)s overdue, the others within 30 days") % {"count": late},
+        "event_repeat",
+        "warning" if late else "",
     )
 
 
@@ -180,35 +208,35 @@ def _share(part: Decimal, whole: Decimal) -> Decimal | None:
     return part / whole if whole else None
 
 
-def _charts(glance: portfolio.Glance, on: date) -> list[dict[str, Any]]:
-    history = portfolio.history(on)
+def _charts(book: portfolio.Overview) -> list[dict[str, Any]]:
+    history = book.history
     return [
-        _chart(
+        chart(
             "line",
             _("Outstanding and overdue"),
             [f"{month.on:%Y-%m}" for month in history],
             [
-                _series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
-                _series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
+                series(_("Outstanding principal"), [month.outstanding for month in history], "primary-600"),
+                series(_("Overdue"), [month.overdue for month in history], "#ef4444"),
             ],
         ),
-        _outcomes_chart(on),
-        _chart(
+        _outcomes_chart(book),
+        chart(
             "bar",
             _("Principal by days past due"),
             [name for _low, name in portfolio.BUCKETS][1:],
-            [_series(_("Outstanding principal"), glance.buckets[1:], "#f97316")],
+            [series(_("Outstanding principal"), book.glance.buckets[1:], "#f97316")],
         ),
-        _industry_chart(),
+        _industry_chart(book),
     ]
 
 
-def _outcomes_chart(on: date) -> dict[str, Any]:
-    months = portfolio.outcomes(on)
+def _outcomes_chart(book: portfolio.Overview) -> dict[str, Any]:
+    months = book.outcomes
     words = {"approved": _("approved"), "declined": _("declined"), "waiting": _("waiting")}
     colours = {"approved": "primary-600", "declined": "#ef4444", "waiting": "#f59e0b"}
-    series = [
-        _series(
+    lines = [
+        series(
             words[outcome],
             [sum(counts.get(state, 0) for state in states) for _month, counts in months],
             colours[outcome],
@@ -216,55 +244,17 @@ def _outcomes_chart(on: date) -> dict[str, Any]:
         for outcome, states in OUTCOMES.items()
     ]
     labels = [f"{month:%Y-%m}" for month, _counts in months]
-    return _chart("bar", _("Applications by outcome"), labels, series, stacked=True)
+    return chart("bar", _("Applications by outcome"), labels, lines, stacked=True)
 
 
-def _industry_chart() -> dict[str, Any]:
-    rows = portfolio.industries()
-    shown, rest = rows[:INDUSTRIES_SHOWN], rows[INDUSTRIES_SHOWN:]
-    named = [(row.local_name if row else _("Persons and unknown"), amount) for row, amount in shown]
+def _industry_chart(book: portfolio.Overview) -> dict[str, Any]:
+    shown, rest = book.industries[:INDUSTRIES_SHOWN], book.industries[INDUSTRIES_SHOWN:]
+    known = Industry.objects.in_bulk([code for code, _amount in shown if code])
+    named = [
+        (known[code].local_name if code in known else _("Persons and unknown"), amount)
+        for code, amount in shown
+    ]
     if rest:
         named.append((_("Others"), sum(amount for _row, amount in rest)))
-    series = [_series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]
-    return _chart("bar", _("Principal by industry"), [name for name, _amount in named], series, lying=True)
-
-
-def _series(name: str, values: Iterable[Any], colour: str) -> dict[str, Any]:
-    shade = colour if colour.startswith("#") else f"var(--color-{colour})"
-    # A picture, not an account: here, and only here, an amount may become a float.
-    points = [float(value) for value in values]
-    return {
-        "label": name,
-        "data": points,
-        "borderColor": shade,
-        "backgroundColor": shade,
-        "displayYAxis": True,
-    }
-
-
-def _chart(
-    kind: str,
-    title: str | Promise,
-    labels: list[str],
-    series: list[dict[str, Any]],
-    *,
-    stacked: bool = False,
-    lying: bool = False,
-) -> dict[str, Any]:
-    axis = {"stacked": stacked, "grid": {"display": False}, "ticks": {"color": "#9ca3af"}}
-    options = {
-        "maintainAspectRatio": False,
-        "animation": False,
-        "indexAxis": "y" if lying else "x",
-        "plugins": {"legend": {"display": len(series) > 1, "align": "end", "labels": {"color": "#9ca3af"}}},
-        "scales": {"x": axis, "y": axis | {"beginAtZero": True}},
-    }
-    return {
-        "kind": kind,
-        "title": title,
-        "data": json.dumps({"labels": labels, "datasets": series}),
-        "options": json.dumps(options),
-        # The same figures for those who do not see the picture.
-        "table": [(label, [one["data"][number] for one in series]) for number, label in enumerate(labels)],
-        "names": [one["label"] for one in series],
-    }
+    lines = [series(_("Outstanding principal"), [amount for _name, amount in named], "primary-600")]
+    return chart("bar", _("Principal by industry"), [name for name, _amount in named], lines, lying=True)

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import DropdownFilter
 
 from lending import clock
-from lending.models import Application, Loan
+from lending.models import Application, CreditLine, Loan
+from lending.selectors import reapproval
 
 
 class ReviewFilter(DropdownFilter):
@@ -47,3 +48,17 @@ class DaysPastDueFilter(DropdownFilter):
         owing, days = queryset.filter(state__in=Loan.OWING), int(self.value())
         first = clock.today() - timedelta(days=max(days, 1))
         return owing.filter(oldest_due_on__lte=first) if days else owing.exclude(oldest_due_on__lte=first)
+
+
+class ReapprovalFilter(DropdownFilter):
+    """Lines by how soon they must be approved again."""
+
+    title = _("yearly approval")
+    parameter_name = "approval"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("late", _("overdue")), ("soon", _("due within 30 days"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[CreditLine]) -> QuerySet[CreditLine]:
+        found = {"late": reapproval.overdue, "soon": reapproval.due_soon}.get(str(self.value()))
+        return queryset.filter(pk__in=found(clock.today()).values("pk")) if found else queryset

@@ -12,7 +12,6 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from lending import clock
 from lending.admin import timeline
@@ -30,7 +29,6 @@ from lending.services import notices
 class EventAdmin(ExportAdmin, ReadOnlyAdmin):
     """Who did what, when: the audit trail."""
 
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["at", "what", "customer_link", "about", "who", "changed"]
     list_display_links = ["at"]
     list_filter = [("at", RangeDateFilter), "actor"]

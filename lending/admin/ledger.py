@@ -10,7 +10,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RangeDateFilter, RelatedDropdownFilter
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.export import ExportAdmin, columns
@@ -23,7 +22,6 @@ STATEMENT_LINES = 200
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ExportAdmin, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["number", "booked_on", "value_on", "memo", "product", "amount"]
     list_filter = [("booked_on", RangeDateFilter), ("product", RelatedDropdownFilter)]
     list_select_related = ["product"]
@@ -68,7 +66,6 @@ class JournalEntryAdmin(ExportAdmin, ReadOnlyAdmin):
 
 @admin.register(JournalLine)
 class JournalLineAdmin(ExportAdmin, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["entry", "booked_on", "account", "loan", "amount"]
     list_filter = [("account", RelatedDropdownFilter), ("entry__booked_on", RangeDateFilter)]
     list_select_related = ["entry", "account", "loan"]

@@ -14,9 +14,11 @@ from unfold.enums import ActionVariant
 from lending import clock
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
 from lending.admin.export import ExportAdmin, columns
+from lending.admin.filters import ReapprovalFilter
 from lending.admin.forms import KeyedForm, ReasonForm, amount_field
 from lending.admin.parts import Section, money, percent, record_link, state_label
 from lending.models import ApprovalRequest, CreditLine, LimitChange, LineHold, Purchase
+from lending.selectors import reapproval
 from lending.services import desk, lines, purchases
 
 State = CreditLine.State
@@ -78,12 +80,23 @@ class TemporaryLimitForm(ReasonForm):
 
 @admin.register(CreditLine)
 class CreditLineAdmin(ExportAdmin, ServiceAdmin):
-    list_display = ["number", "state_", "customer_link", "product", "base_limit", "used", "held", "opened_on"]
+    list_display = [
+        "number",
+        "state_",
+        "customer_link",
+        "product",
+        "base_limit",
+        "used",
+        "held",
+        "opened_on",
+        "reviewed_on",
+    ]
     list_filter = [
         ("state", ChoicesDropdownFilter),
         ("customer__kind", ChoicesDropdownFilter),
         ("base_limit", RangeNumericFilter),
         ("opened_on", RangeDateFilter),
+        ReapprovalFilter,
     ]
     list_select_related = ["customer", "product"]
     search_fields = ["=id", "customer__name", "customer__platform_ref"]
@@ -92,6 +105,7 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
         columns(
             CreditLine,
             *("id", "state", "customer__name", "product__code", "base_limit", "used", "held", "opened_on"),
+            "reviewed_on",
         )
     ]
     fieldsets = [
@@ -100,12 +114,12 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
             {
                 "fields": [
                     *("customer_link", "state_", "product", "base_limit", "limit_today", "used", "held"),
-                    *("free_today", "statement_day", "opened_on", "reviewed_on"),
+                    *("free_today", "statement_day", "opened_on", "reviewed_on", "approved_until"),
                 ]
             },
         )
     ]
-    readonly_fields = ["customer_link", "state_", "limit_today", "free_today"]
+    readonly_fields = ["customer_link", "state_", "limit_today", "free_today", "approved_until"]
     actions_detail = [
         "suspend",
         "lift_hold",
@@ -114,6 +128,7 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
             "icon": "speed",
             "items": ["cut", "restore", "raise_limit", "temporary_limit"],
         },
+        "reapprove",
         "close_line",
     ]
 
@@ -136,6 +151,10 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
     @display(description=_("free today"))
     def free_today(self, line: CreditLine) -> str:
         return money(line.free(clock.today()))
+
+    @display(description=_("must be approved again by"))
+    def approved_until(self, line: CreditLine) -> Any:
+        return reapproval.holds_until(line, clock.today()) or "–"
 
     def sections(self, request: HttpRequest, record: CreditLine) -> Iterable[Section]:
         return _sections(record)
@@ -204,6 +223,20 @@ class CreditLineAdmin(ExportAdmin, ServiceAdmin):
         return _("The temporary limit is given.")
 
     @service_action(
+        _("Approve for another year"),
+        permission=STEER,
+        form=ReasonForm,
+        available=_open,
+        icon="event_available",
+        confirm=_("Say what you looked at. A large limit needs a second person."),
+    )
+    def reapprove(self, line: CreditLine, data: dict[str, Any], acting: Acting) -> Any:
+        result = desk.reapprove_line(line_id=line.pk, note=data["reason"], **acting.day)
+        if isinstance(result, ApprovalRequest):
+            return _("A second person is asked to allow it.")
+        return _("The line is approved for another year.")
+
+    @service_action(
         _("Close the line"),
         permission=STEER,
         form=ReasonForm,
@@ -241,6 +274,20 @@ def _sections(line: CreditLine) -> Iterable[Section]:
         [_("Amount"), _("From"), _("To"), _("Reason")],
         [(money(row.amount), row.starts_on, row.ends_on, row.reason) for row in line.temporary_limits.all()],
         permission="lending.view_temporarylimit",
+    )
+    yield Section(
+        _("Offers of a higher limit"),
+        [_("Offer"), _("State"), _("Until"), _("Answered")],
+        [
+            (
+                record_link(row, f"{money(row.before)} → {money(row.to)}"),
+                state_label(row),
+                row.expires_on,
+                row.decided_at,
+            )
+            for row in line.limit_offers.all()
+        ],
+        permission="lending.view_limitoffer",
     )
     yield Section(
         _("Purchases"),

@@ -11,8 +11,8 @@ from unfold.enums import ActionVariant
 
 from lending.admin import loan_forms as asks
 from lending.admin.base import Acting, service_action
-from lending.models import Loan
-from lending.services import adjust, desk, loans, preview, restructure
+from lending.models import Loan, UnappliedMoney
+from lending.services import adjust, desk, loans, preview, restructure, unapplied
 
 POST = "lending.post_transaction"
 RELIEF = "lending.change_loan"
@@ -106,9 +106,6 @@ def _named(act: Callable[..., Any], name: str) -> Callable[..., Any]:
 class LoanActions:
     """Mixed into the admin of loans."""
 
-    repay = _money(
-        _("Repayment"), loans.repay, _("The repayment is booked."), form=asks.DatedForm, icon="payments"
-    )("repay")
     settle = _money(
         _("Settle"), loans.settle, _("The loan is settled."), form=asks.SettleForm, icon="task_alt"
     )("settle")
@@ -178,6 +175,21 @@ class LoanActions:
         icon="stacked_line_chart",
     )("reamortise")
     reage = _relieves(_("Arrears on new dates"), "REAGE", form=asks.ReageForm, icon="event_repeat")("reage")
+
+    @service_action(
+        _("Repayment"),
+        permission=POST,
+        form=asks.RepayForm,
+        available=owing,
+        icon="payments",
+        confirm=_("A payment of a day to come changes nothing before that day closes."),
+        preview=tried(_one(unapplied.repay)),
+    )
+    def repay(self, loan: Loan, data: dict[str, Any], acting: Acting) -> Any:
+        done = unapplied.repay(loan_id=loan.pk, **data, **acting.day)
+        if isinstance(done, UnappliedMoney):
+            return _("The payment is held and will be posted when its day closes.")
+        return _("The repayment is booked.")
 
     @service_action(
         _("Waive"),

@@ -49,6 +49,14 @@ class DatedForm(ReceivedForm):
         self.fields["value_on"].initial = clock.today()
 
 
+class RepayForm(DatedForm):
+    def prepare(self) -> None:
+        super().prepare()
+        self.fields["value_on"].help_text = _(
+            "The day on which the money arrived. A payment of a day to come is held and posted when that day closes."
+        )
+
+
 class PrepayForm(DatedForm):
     kind = forms.ChoiceField(label=_("What changes"), choices=SHAPES)
     field_order = ["amount", "kind", "channel", "value_on"]

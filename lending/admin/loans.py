@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeNumericFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.paginator import InfinitePaginator
 
 from lending import clock
 from lending.admin import timeline
@@ -275,7 +274,6 @@ def _try(
 
 @admin.register(Transaction)
 class TransactionAdmin(ExportAdmin, ServiceAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = [
         "number",
         "type",

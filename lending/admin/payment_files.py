@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.paginator import InfinitePaginator
 
 from lending import tables
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
@@ -281,7 +280,6 @@ def _download(content: bytes, name: str, kind: str) -> HttpResponse:
 
 @admin.register(PaymentRow)
 class PaymentRowAdmin(ExportAdmin, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["file", "number", "state_", "amount", "value_on", "loan", "customer", "payer", "problem"]
     list_filter = [("state", ChoicesDropdownFilter), ("value_on", RangeDateFilter)]
     list_select_related = ["file", "loan", "customer"]

@@ -34,7 +34,7 @@ PREVIEW = "_preview"
 FIELDSETS: list[tuple[Any, tuple[str, ...], Any]] = [
     (
         _("Product"),
-        ("code", "name", "name_zh", "kind", "audience", "lender_type", "currency"),
+        ("code", "name", "name_zh", "kind", "audience", "for_suppliers", "lender_type", "currency"),
         _("The code stays the same from version to version."),
     ),
     (

@@ -5,7 +5,7 @@ A report names its columns and makes its rows. A cell is a plain value, or a `Ce
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -19,12 +19,13 @@ from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from lending import clock, sheets
 from lending.admin.forms import ActionForm
-from lending.admin.parts import link, money
+from lending.admin.parts import link, money, percent
 from lending.models import Account, Product
 
 PER_PAGE = 100
@@ -42,11 +43,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`order` is the field to sort a queryset by; rows that are lists are sorted by the column itself."""
+    """`order` is the field to sort a queryset by; rows that are lists are sorted by the column itself. A `share` is
+    shown as a percentage."""
 
     title: Any
     number: bool = False
     order: str = ""
+    share: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class Answer:
     cells: Callable[[Any], Sequence[Any]] = list
     # Rows that are sums of others, by their place.
     sums: frozenset[int] = frozenset()
+    # Pictures of the same figures (lending/admin/charts.py).
+    charts: Sequence[dict[str, Any]] = ()
+    # Where the columns depend on what was asked; else they are the report's own.
+    columns: Sequence[Column] = ()
 
 
 class ReportForm(ActionForm):
@@ -117,6 +124,11 @@ class Report:
     form: type[ReportForm] = PeriodForm
     columns: Sequence[Column] = ()
     sortable = True
+    # What is said instead of a table without rows.
+    empty: Any = gettext_lazy("Nothing here.")
+    # The model on whose pages it stands, and the field that settles the order of rows of a queryset.
+    model = "account"
+    tie = "id"
 
     def defaults(self, on: date) -> dict[str, Any]:
         """What is asked when nothing is, on that business date."""
@@ -127,7 +139,7 @@ class Report:
 
     @property
     def url_name(self) -> str:
-        return f"lending_account_{self.name}"
+        return f"lending_{self.model}_{self.name}"
 
     def url(self, **asked: Any) -> str:
         query = {name: value for name, value in asked.items() if value not in (None, "")}
@@ -168,31 +180,38 @@ def page(report: Report, site: Any, request: HttpRequest) -> HttpResponse:
 def _sorted(report: Report, answer: Answer, sort: str) -> Answer:
     """By the number of a column, with a minus for the largest first."""
     number = sort.removeprefix("-")
-    if not report.sortable or not number.isdecimal() or int(number) >= len(report.columns):
+    columns = answer.columns or report.columns
+    if not report.sortable or not number.isdecimal() or int(number) >= len(columns):
         return answer
-    column, down = report.columns[int(number)], sort.startswith("-")
+    column, down = columns[int(number)], sort.startswith("-")
     if isinstance(answer.rows, QuerySet):
         if not column.order:
             return answer
-        rows: Any = answer.rows.order_by(f"{'-' if down else ''}{column.order}", "id")
+        rows: Any = answer.rows.order_by(f"{'-' if down else ''}{column.order}", report.tie)
     else:
         rows = sorted(answer.rows, key=lambda row: _plain(answer.cells(row)[int(number)]), reverse=down)
-    return Answer(rows, answer.totals, answer.facts, answer.cells)
+    return replace(answer, rows=rows, sums=frozenset())
 
 
 def _plain(cell: Any) -> Any:
+    """What a column is sorted by: what is missing comes first, and words are never compared with numbers."""
     value = cell.value if isinstance(cell, Cell) else cell
-    return value if isinstance(value, (Decimal, int, date)) else str(value)
+    if isinstance(value, date):
+        return (1, value.toordinal(), "")
+    return (
+        (1, value, "") if isinstance(value, (Decimal, int)) else (0, 0, "" if value is None else str(value))
+    )
 
 
 def _context(
     report: Report, request: HttpRequest, form: ReportForm, answer: Answer, per_page: int
 ) -> dict[str, Any]:
+    columns = answer.columns or report.columns
     shown = Paginator(answer.rows, per_page).get_page(request.GET.get("page"))
     start = shown.start_index() - 1
     rows = [
         (
-            [_shown(column, cell) for column, cell in zip(report.columns, answer.cells(row), strict=True)],
+            [_shown(column, cell) for column, cell in zip(columns, answer.cells(row), strict=True)],
             start + number in answer.sums,
         )
         for number, row in enumerate(shown)
@@ -204,9 +223,10 @@ def _context(
         "title": report.title,
         "report": report,
         "form": form,
-        "columns": _heads(report, request.GET.get("sort", ""), query.urlencode()),
+        "columns": _heads(report, columns, request.GET.get("sort", ""), query.urlencode()),
+        "charts": answer.charts,
         "rows": rows,
-        "totals": [_shown(c, cell) for c, cell in zip(report.columns, answer.totals, strict=False)],
+        "totals": [_shown(c, cell) for c, cell in zip(columns, answer.totals, strict=False)],
         "facts": [(name, _shown(Column(""), value)) for name, value in answer.facts],
         "page": shown,
         "query": query.urlencode(),
@@ -214,9 +234,9 @@ def _context(
     }
 
 
-def _heads(report: Report, sort: str, query: str) -> list[dict[str, Any]]:
+def _heads(report: Report, columns: Sequence[Column], sort: str, query: str) -> list[dict[str, Any]]:
     heads = []
-    for number, column in enumerate(report.columns):
+    for number, column in enumerate(columns):
         down = sort == str(number)
         heads.append(
             {
@@ -231,7 +251,11 @@ def _heads(report: Report, sort: str, query: str) -> list[dict[str, Any]]:
 
 def _shown(column: Column, cell: Any) -> dict[str, Any]:
     value, url = (cell.value, cell.url) if isinstance(cell, Cell) else (cell, "")
-    text = money(value) if isinstance(value, Decimal) else "" if value is None else value
+    text = "" if value is None else value
+    if isinstance(value, Decimal):
+        text = percent(value) if column.share else money(value)
+    elif isinstance(value, int) and column.number:
+        text = number_format(value, force_grouping=True)
     if isinstance(value, date):
         text = value.isoformat()
     return {"text": link(text, url) if url and text != "" else text, "number": column.number}
@@ -248,7 +272,7 @@ def _rows(answer: Answer) -> Iterator[list[Any]]:
 
 
 def _csv(report: Report, answer: Answer) -> HttpResponse:
-    lines = sheets.csv_lines([column.title for column in report.columns], _rows(answer))
+    lines = sheets.csv_lines([column.title for column in answer.columns or report.columns], _rows(answer))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{report.name}.csv"'
     return response
@@ -256,7 +280,8 @@ def _csv(report: Report, answer: Answer) -> HttpResponse:
 
 def _xlsx(report: Report, answer: Answer) -> HttpResponse:
     file = tempfile.TemporaryFile()  # noqa: SIM115  (the response closes it)
-    sheets.write_xlsx(file, str(report.title), [column.title for column in report.columns], _rows(answer))
+    titles = [column.title for column in answer.columns or report.columns]
+    sheets.write_xlsx(file, str(report.title), titles, _rows(answer))
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{report.name}.xlsx")
 

@@ -11,6 +11,7 @@ from unfold.dataclasses import SearchResult
 from lending import fields
 from lending.admin.parts import page_of
 from lending.models import Application, CreditLine, Customer, Loan, Purchase
+from lending.selectors import finding
 
 LIMIT = 8
 # The letter before a number: A00000012 is an application.
@@ -20,7 +21,7 @@ ICONS = {Application: "inbox", CreditLine: "credit_card", Loan: "request_quote",
 
 def search(request: HttpRequest, term: str) -> list[SearchResult]:
     """Customers by name, reference, phone or identity number; records by their number; purchases by order."""
-    found = [*_customers(term), *_numbered(term), *Purchase.objects.filter(order_ref__iexact=term)[:LIMIT]]
+    found = [*_customers(term), *_numbered(term), *_orders(term)]
     return [_result(record) for record in found if _may_see(request.user, record)]
 
 
@@ -29,6 +30,8 @@ def _may_see(user: Any, record: Model) -> bool:
 
 
 def _customers(term: str) -> Iterable[Customer]:
+    if finding.is_large(Customer):
+        return Customer.objects.filter(finding.customers(term)).order_by()[:LIMIT]
     match = Q(name__icontains=term) | Q(platform_ref__iexact=term)
     if len(term) >= 7:
         print_ = fields.digest(term)
@@ -42,6 +45,12 @@ def _numbered(term: str) -> Iterable[Model]:
         return []
     model = NUMBERED[match[1].upper()]
     return model._default_manager.filter(pk=int(match[2]))
+
+
+def _orders(term: str) -> Iterable[Purchase]:
+    if finding.is_large(Purchase):
+        return Purchase.objects.filter(order_ref=term)
+    return Purchase.objects.filter(order_ref__iexact=term)[:LIMIT]
 
 
 def _result(record: Any) -> SearchResult:

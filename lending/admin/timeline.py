@@ -67,6 +67,13 @@ WORDS = {
     "line.temporary_limit": _("Temporary limit given"),
     "line.temporary_limit_ended": _("Temporary limit ended"),
     "line.closed": _("Line closed"),
+    "line.reapproved": _("Line approved for another year"),
+    "limit_offer.made": _("Higher limit offered"),
+    "limit_offer.released": _("Offer of a higher limit let out"),
+    "limit_offer.accepted": _("Higher limit accepted"),
+    "limit_offer.declined": _("Higher limit declined"),
+    "limit_offer.expired": _("Offer of a higher limit ran out"),
+    "limit_offer.withdrawn": _("Offer of a higher limit withdrawn"),
     "purchase.authorised": _("Purchase authorised"),
     "purchase.captured": _("Purchase captured"),
     "purchase.voided": _("Purchase voided"),
@@ -238,7 +245,6 @@ _CODES = {
         UnappliedMoney.Reason,
         Debit.Reason,
         ReliefRequest.Reason,
-        ReliefRequest.Wish,
     )
     for code, words in choices.choices
 } | {
@@ -252,6 +258,8 @@ _CODES = {
     "LOWER": _("Same term, smaller instalments"),
 }
 _CODES |= {one.name: one.label for one in AssetClass} | {"CONTAGION": _("the customer's other loans")}
+# Figures whose codes mean something else there than anywhere else.
+_CODES_OF = {"wish": dict(ReliefRequest.Wish.choices)}
 # Names under which events keep amounts, as text; what merely changed has none.
 _AMOUNTS = {"amount", "value", "limit", "overdue", "to", ""}
 # Fingerprints mean nothing to a reader.
@@ -329,7 +337,7 @@ def text_of(name: str, value: Any) -> str:
         return details_in_words(value)
     if name in _AMOUNTS and _is_number(value):
         return money(value)
-    return str(_CODES.get(value, value)) if isinstance(value, str) else str(value)
+    return str(_CODES_OF.get(name, _CODES).get(value, value)) if isinstance(value, str) else str(value)
 
 
 def details_in_words(details: dict[str, Any]) -> str:

@@ -105,7 +105,7 @@ class UnappliedMoneyAdmin(ExportAdmin, ServiceAdmin):
     ]
     fields = [
         *("customer_link", "state_", "amount", "left", "reason", "payer", "reference", "channel"),
-        *("received_on", "held_at", "automatic", "key"),
+        *("loan", "value_on", "received_on", "held_at", "automatic", "key"),
     ]
     readonly_fields = ["customer_link", "state_"]
     actions_list = ["receive"]

@@ -9,6 +9,7 @@ from lending.models.collateral import Collateral
 from lending.models.contract import ContractDocument
 from lending.models.customer import Consent, Customer, Industry
 from lending.models.downgrade import Downgrade
+from lending.models.glance import DayGlance
 from lending.models.history import BookMonth, ConcentrationMonth, LoanSnapshot, RollMonth, VintageMonth
 from lending.models.house import (
     ApiRequest,
@@ -19,11 +20,13 @@ from lending.models.house import (
     RuleParameter,
 )
 from lending.models.ledger import JournalEntry, JournalLine
+from lending.models.limit_offer import LimitOffer
 from lending.models.line import CreditLine, LimitChange, LineHold, Purchase, TemporaryLimit
 from lending.models.loan import Instalment, Loan, Payment, Statement, Transaction
 from lending.models.mandate import Debit, DebitAttempt, Mandate, MandateAccount
 from lending.models.payin import PaymentFile, PaymentRow, UnappliedMoney, UnappliedMove
 from lending.models.product import Product
+from lending.models.provision import DefaultRate, LoanProvision, ProvisionMonth, Stage
 from lending.models.relief import ReliefRequest
 from lending.models.user import User
 
@@ -50,8 +53,10 @@ __all__ = [
     "CreditLine",
     "Customer",
     "DayClose",
+    "DayGlance",
     "Debit",
     "DebitAttempt",
+    "DefaultRate",
     "Document",
     "Downgrade",
     "Event",
@@ -61,8 +66,10 @@ __all__ = [
     "JournalEntry",
     "JournalLine",
     "LimitChange",
+    "LimitOffer",
     "LineHold",
     "Loan",
+    "LoanProvision",
     "LoanSnapshot",
     "Mandate",
     "MandateAccount",
@@ -73,11 +80,13 @@ __all__ = [
     "PaymentFile",
     "PaymentRow",
     "Product",
+    "ProvisionMonth",
     "Purchase",
     "ReliefRequest",
     "RollMonth",
     "Role",
     "RuleParameter",
+    "Stage",
     "Statement",
     "TemporaryLimit",
     "Transaction",

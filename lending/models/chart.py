@@ -49,6 +49,9 @@ class Role(models.TextChoices):
     SUSPENDED_FEES = "SUSPENDED_FEES", _("Fees in suspense")
     SUSPENDED_PENALTIES = "SUSPENDED_PENALTIES", _("Penalties in suspense")
     PROVISION = "PROVISION", _("Provision for credit losses")
+    OVERDUE = "OVERDUE", _("Principal of overdue loans")
+    NON_PERFORMING = "NON_PERFORMING", _("Principal of non-performing loans")
+    RECLASSIFIED = "RECLASSIFIED", _("Principal shown elsewhere")
     CREDIT_BALANCES = "CREDIT_BALANCES", _("Customers' credit balances")
     UNAPPLIED = "UNAPPLIED", _("Money that is not applied yet")
     CAPITAL = "CAPITAL", _("Paid-in capital")
@@ -76,6 +79,9 @@ KINDS: dict[str, tuple[str, ...]] = {
     Role.SUSPENDED_FEES: (_ASSET, _LIABILITY),
     Role.SUSPENDED_PENALTIES: (_ASSET, _LIABILITY),
     Role.PROVISION: (_ASSET, _LIABILITY),
+    Role.OVERDUE: (_ASSET,),
+    Role.NON_PERFORMING: (_ASSET,),
+    Role.RECLASSIFIED: (_ASSET,),
     Role.CREDIT_BALANCES: (_LIABILITY,),
     Role.UNAPPLIED: (_LIABILITY,),
     Role.CAPITAL: (_EQUITY,),
@@ -99,6 +105,9 @@ CONTROL_ROLES = (
     Role.SUSPENDED_FEES,
     Role.SUSPENDED_PENALTIES,
     Role.PROVISION,
+    Role.OVERDUE,
+    Role.NON_PERFORMING,
+    Role.RECLASSIFIED,
     Role.CREDIT_BALANCES,
 )
 

@@ -1,5 +1,6 @@
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
@@ -104,6 +105,13 @@ class Customer(FSMModelMixin, models.Model):
         constraints = [
             fields.known_states("customer", CustomerState),
             models.CheckConstraint(condition=Q(kind__in=CustomerKind.values), name="customer_kind_known"),
+        ]
+        indexes = [
+            # What lending.selectors.finding looks for: each character of a Chinese name, each word of any.
+            GinIndex(
+                Func("name", template="string_to_array(%(expressions)s, NULL)"), name="customer_characters"
+            ),
+            GinIndex(Func("name", template="to_tsvector('simple', %(expressions)s)"), name="customer_words"),
         ]
 
     def __str__(self) -> str:

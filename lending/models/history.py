@@ -17,7 +17,7 @@ from lending.models.loan import Loan, LoanState
 from lending.models.product import Product
 
 
-def _loose(to: type[models.Model], name: Any) -> models.ForeignKey:
+def loose(to: type[models.Model], name: Any) -> models.ForeignKey:
     return models.ForeignKey(
         to, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", verbose_name=name
     )
@@ -39,8 +39,8 @@ class LoanSnapshot(models.Model):
     )
     date = models.DateField(_("business date"))
     month_end = models.BooleanField(_("month end"))
-    product = _loose(Product, _("product"))
-    customer = _loose(Customer, _("customer"))
+    product = loose(Product, _("product"))
+    customer = loose(Customer, _("customer"))
     state = models.CharField(_("state"), max_length=16, choices=LoanState)
     principal = fields.money(_("principal outstanding"))
     charges = fields.money(_("interest, fees and penalties unpaid"))

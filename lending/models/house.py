@@ -18,7 +18,13 @@ class Event(models.Model):
     subject_type = models.CharField(_("subject type"), max_length=60)
     subject_id = models.BigIntegerField(_("subject"))
     customer = models.ForeignKey(
-        Customer, models.PROTECT, null=True, blank=True, related_name="events", verbose_name=_("customer")
+        Customer,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="events",
+        verbose_name=_("customer"),
+        db_index=False,  # event_timeline below begins with it
     )
     actor = models.ForeignKey(
         User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("who")
@@ -107,6 +113,7 @@ class Notice(FSMModelMixin, models.Model):
         constraints = [fields.known_states("notice", NoticeState)]
         indexes = [
             models.Index(fields=["send_after"], condition=Q(state="PENDING"), name="notice_to_send"),
+            models.Index(fields=["id"], condition=Q(state="FAILED"), name="notice_failed"),
         ]
 
     def __str__(self) -> str:

@@ -68,6 +68,7 @@ class CreditLine(FSMModelMixin, models.Model):
                 fields=["customer"], condition=~Q(state="CLOSED"), name="line_one_open_per_customer"
             ),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(state="SUSPENDED"), name="line_suspended")]
 
     def __str__(self) -> str:
         return f"C{self.pk:08d}" if self.pk else str(_("new line"))

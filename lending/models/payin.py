@@ -29,6 +29,7 @@ class UnappliedMoney(FSMModelMixin, models.Model):
         LOAN_CLOSED = "LOAN_CLOSED", _("The loan is closed")
         SURPLUS = "SURPLUS", _("More than was owed")
         BY_HAND = "BY_HAND", _("Set aside by staff")
+        AHEAD = "AHEAD", _("Its value date lies ahead")
 
     state = fields.state(State, State.HELD, _("state"))
     customer = models.ForeignKey(
@@ -42,6 +43,11 @@ class UnappliedMoney(FSMModelMixin, models.Model):
     reference = models.CharField(_("reference"), max_length=200, blank=True)
     channel = models.CharField(_("channel"), max_length=20, blank=True)
     key = models.CharField(_("idempotency key"), max_length=100, unique=True)
+    # A payment dated ahead: the close of that day posts it on that loan, and nothing uses it before.
+    loan = models.ForeignKey(
+        Loan, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("loan")
+    )
+    value_on = models.DateField(_("value date"), null=True, blank=True)
     # Whether the daily close may use it for what falls due.
     automatic = models.BooleanField(_("applied by itself"), default=True)
     held_at = models.DateTimeField(_("held since"))
@@ -59,6 +65,10 @@ class UnappliedMoney(FSMModelMixin, models.Model):
             models.CheckConstraint(
                 condition=Q(state="HELD", left__gt=0) | (~Q(state="HELD") & Q(left=0)),
                 name="unapplied_held_has_something_left",
+            ),
+            models.CheckConstraint(
+                condition=~Q(reason="AHEAD") | Q(loan__isnull=False, value_on__gt=F("received_on")),
+                name="unapplied_ahead_says_where_and_when",
             ),
         ]
         indexes = [

@@ -24,7 +24,7 @@ LAST_STATEMENT_DAY = 22
 
 # What a customer signs for: frozen by the database once the version is live.
 TERMS = (
-    *("code", "version", "kind", "audience", "lender_type", "currency", "method"),
+    *("code", "version", "kind", "audience", "for_suppliers", "lender_type", "currency", "method"),
     *("min_amount", "default_amount", "max_amount", "tenors", "default_tenor", "every", "unit"),
     *("annual_rate", "min_annual_rate", "max_annual_rate", "fee_rate", "min_fee_rate", "max_fee_rate"),
     *("single_is_free", "upfront_fee_rate", "upfront_fee_amount"),
@@ -117,6 +117,11 @@ class Product(FSMModelMixin, models.Model):
     name_zh = models.CharField(_("Chinese name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=4, choices=Kind)
     audience = models.CharField(_("for"), max_length=8, choices=Customer.Kind)
+    for_suppliers = models.BooleanField(
+        _("for suppliers"),
+        default=False,
+        help_text=_("judged by deliveries, invoices and disputes, and not by its accounts"),
+    )
     lender_type = models.CharField(
         _("lender type"),
         max_length=20,
@@ -285,6 +290,10 @@ class Product(FSMModelMixin, models.Model):
                 name="product_rates_not_negative",
             ),
             fields.not_negative("product", "upfront_fee_amount", "other_cost"),
+            models.CheckConstraint(
+                condition=Q(for_suppliers=False) | Q(audience="COMPANY"),
+                name="product_suppliers_are_companies",
+            ),
             models.CheckConstraint(condition=Q(tenors__len__gte=1), name="product_has_tenor"),
             models.CheckConstraint(
                 condition=Q(default_amount=None)

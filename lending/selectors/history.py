@@ -1,13 +1,13 @@
 """Reports on the history of the book. Everything is summed in SQL, from the sums that each month end left behind; only
 lists of loans read the loans themselves."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet, Sum
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from lending.engine import rollrates
@@ -25,6 +25,8 @@ class Filters:
     """What a report is about; what is not named is not narrowed. `since` and `until` are month ends."""
 
     product: int | None = None
+    # Several versions of one product.
+    products: Sequence[int] | None = None
     kind: str = ""
     grade: str = ""
     since: date | None = None
@@ -32,11 +34,7 @@ class Filters:
 
     def on(self, model: type[Model], *, dated: bool = True) -> QuerySet[Any]:
         """The sums that a report is made of, in no order."""
-        rows = model._default_manager.order_by()
-        if self.product:
-            rows = rows.filter(product_id=self.product)
-        if self.kind:
-            rows = rows.filter(product__audience=self.kind)
+        rows = self.among(model._default_manager.order_by())
         if self.grade:
             rows = rows.filter(grade=self.grade)
         if dated and self.since:
@@ -44,6 +42,14 @@ class Filters:
         if dated and self.until:
             rows = rows.filter(date__lte=self.until)
         return rows
+
+    def among(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Rows of these products and this segment; they name their product."""
+        if self.product:
+            rows = rows.filter(product_id=self.product)
+        if self.products is not None:
+            rows = rows.filter(product_id__in=self.products)
+        return rows.filter(product__audience=self.kind) if self.kind else rows
 
 
 def months() -> list[date]:
@@ -249,15 +255,43 @@ def concentration(on: date, dimension: str, kind: str = "") -> list[Place]:
 
 def loans_on(on: date, by: Filters, **narrowed: Any) -> QuerySet[LoanSnapshot]:
     """The loans behind a figure of a month end; `narrowed` are conditions on their rows."""
-    rows = LoanSnapshot.objects.filter(date=on, month_end=True, **narrowed)
-    if by.product:
-        rows = rows.filter(product_id=by.product)
-    if by.kind:
-        rows = rows.filter(product__audience=by.kind)
+    rows = by.among(LoanSnapshot.objects.filter(date=on, month_end=True, **narrowed))
     if by.grade:
-        rows = rows.filter(
-            Q(loan__application__grade=by.grade)
-            | Q(loan__line__application__grade=by.grade)
-            & (Q(loan__application=None) | Q(loan__application__grade=""))
-        )
+        rows = rows.filter(_graded("loan__", by.grade))
     return rows.select_related("product", "customer").order_by("loan_id")
+
+
+def _graded(loan: str, grade: str) -> Q:
+    """Loans of a grade: that of their own application, or else of their line's."""
+    own, line = f"{loan}application__grade", f"{loan}line__application__grade"
+    return Q(**{own: grade}) | Q(**{line: grade}) & (Q(**{f"{loan}application": None}) | Q(**{own: ""}))
+
+
+def rolled(on: date, by: Filters, *, before: Mapping[str, Any], after: Q) -> QuerySet[LoanSnapshot]:
+    """The loans behind a roll: how they stand at the month end `on` (`after`), of those that stood as `before` says at
+    the month end before it."""
+    earlier = LoanSnapshot.objects.filter(
+        loan_id=OuterRef("loan_id"),
+        date=on.replace(day=1) - timedelta(days=1),
+        month_end=True,
+        state__in=Loan.OWING,
+        **before,
+    )
+    return loans_on(on, by).filter(after, Exists(earlier))
+
+
+CURED = Q(state=PAID) | Q(bucket=0, state__in=Loan.OWING)
+
+
+def of_vintage(cohort: date, by: Filters, bucket: int) -> QuerySet[Loan]:
+    """The loans paid out in a month that ever reached the bucket, as they are today."""
+    after = (cohort + timedelta(days=32)).replace(day=1)
+    rows = by.among(Loan.objects.filter(disbursed_on__gte=cohort, disbursed_on__lt=after))
+    if by.grade:
+        rows = rows.filter(_graded("", by.grade))
+    return (
+        rows.filter(peak_bucket__gte=bucket)
+        .exclude(state=Loan.State.CANCELLED)
+        .select_related("product", "customer")
+        .order_by("pk")
+    )

@@ -5,13 +5,24 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import dropwhile
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from lending.fields import ZERO
-from lending.models import Application, CreditLine, Industry, Instalment, JournalEntry, Loan, Transaction
+from lending.models import (
+    Application,
+    CreditLine,
+    DayGlance,
+    Industry,
+    Instalment,
+    JournalEntry,
+    Loan,
+    Transaction,
+)
+from lending.selectors import finding
 from lending.services import ledger
 
 WINDOW = timedelta(days=30)
@@ -45,6 +56,48 @@ class Glance:
     @property
     def approval_rate(self) -> Decimal | None:
         return Decimal(self.approved) / self.decided if self.decided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that the first page shows of the book. `as_of_opening` says that it is what the close left when the
+    day opened; otherwise it is as of now. `industries` are codes ("" for none) with their outstanding principal."""
+
+    glance: Glance
+    history: list["Month"]
+    outcomes: list[tuple[date, dict[str, int]]]
+    industries: list[tuple[str, Decimal]]
+    as_of_opening: bool = False
+
+
+def overview(on: date) -> Overview:
+    """As of now while the book is small enough to be added up; of a large one, what the close has written down."""
+    kept = DayGlance.objects.filter(date=on).first() if finding.is_large(Loan) else None
+    return _read(kept.figures) if kept else compute(on)
+
+
+def compute(on: date) -> Overview:
+    found = [(row.code if row else "", amount) for row, amount in industries()]
+    return Overview(glance(on), history(on), outcomes(on), found)
+
+
+def _read(kept: dict[str, Any]) -> Overview:
+    """What `compute` found, as JSON has it."""
+    figures = kept["glance"]
+    counts = {name: figures[name] for name in ("lines", "approved", "decided")}
+    sums = {
+        name: Decimal(figures[name]) for name in ("limits", "used", "outstanding", "overdue", "collected")
+    }
+    return Overview(
+        glance=Glance(buckets=tuple(map(Decimal, figures["buckets"])), **counts, **sums),
+        history=[
+            Month(date.fromisoformat(m["on"]), Decimal(m["outstanding"]), Decimal(m["overdue"]))
+            for m in kept["history"]
+        ],
+        outcomes=[(date.fromisoformat(month), states) for month, states in kept["outcomes"]],
+        industries=[(code, Decimal(amount)) for code, amount in kept["industries"]],
+        as_of_opening=True,
+    )
 
 
 def glance(on: date) -> Glance:

@@ -20,6 +20,7 @@ from lending.models import (
     Customer,
     Instalment,
     LimitChange,
+    LimitOffer,
     Loan,
     Notice,
     Offer,
@@ -28,6 +29,7 @@ from lending.models import (
     Statement,
 )
 from lending.papers import sheet as sheet_in_words
+from lending.services import limit_offers
 from lending.services.offers import reading_seconds, sheet
 
 # States in which only we, or a worker, can move an application on.
@@ -135,7 +137,27 @@ def line_facts(line: CreditLine, on: date) -> dict[str, Any]:
         "free": line.free(on),
         "holds": line.holds.filter(lifted_at=None),
         "cut": last_cut(line),
+        "more": open_limit_offer(line, on),
         "why": import_string(settings.LINE_REASONS)(line_id=line.pk) if settings.LINE_REASONS else [],
+    }
+
+
+def open_limit_offer(line: CreditLine, on: date) -> LimitOffer | None:
+    """The higher limit that the customer may take today."""
+    found = line.limit_offers.filter(
+        state=LimitOffer.State.OFFERED, before=line.base_limit, expires_on__gte=on
+    )
+    return found.first() if line.state == line.State.ACTIVE else None
+
+
+def limit_offer_page(offer: LimitOffer, on: date) -> dict[str, Any]:
+    """An offer of a higher limit with its full cost; once accepted, as it was shown then."""
+    still_open = open_limit_offer(offer.line, on) == offer
+    return {
+        "offer": offer,
+        "open": still_open,
+        "extra": offer.to - offer.before,
+        "costs": limit_offers.costs(offer, on) if still_open else offer.shown,
     }
 
 

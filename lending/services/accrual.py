@@ -6,12 +6,9 @@ from decimal import Decimal
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending.models import DayClose, Loan
+from lending.models import Loan
 from lending.services import ledger, refold
 from lending.services.steps import LOANS, WHOLE, Shard, step
-
-# What the run log knows `open_day` by.
-PATH = "lending.services.accrual.open_day"
 
 # Interest and fees of the instalments that fall due on the day are billed to their loans, also to those whose customer
 # paid everything ahead of time. A penalty counts from the moment that it is charged: there is nothing to bill.
@@ -35,21 +32,24 @@ SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY produc
 
 # Principal that is overdue on the day counts once more; the penalty is read from the sum of principal-days, so that
 # days of rounding never add up. Where the product caps the penalty of a loan, the oldest instalments take what is left
-# of the room first. Same figures as lending.engine.penalty.
+# of the room first. Same figures as lending.engine.penalty. From each late loan to its own instalments (OFFSET keeps
+# the planner to it): what was ever due before today grows with the years, what is late does not.
 PENALISE = f"""
 WITH late AS (
-    SELECT i.id, i.loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
+    SELECT i.id, l.id AS loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
            p.penalty_rate / p.penalty_year_days AS rate, i.number,
            CASE WHEN p.penalty_cap_rate IS NOT NULL THEN GREATEST(
                ROUND(l.principal_amount * p.penalty_cap_rate, 2)
                - (SELECT SUM(o.penalty) FROM lending_instalment o WHERE o.loan_id = l.id), 0) END AS room
-    FROM lending_instalment i
-    JOIN lending_loan l ON l.id = i.loan_id
+    FROM lending_loan l
     JOIN lending_product p ON p.id = l.product_id
-    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0
-      AND i.due_on + p.penalty_grace_days < %(day)s AND i.paid_on IS NULL
-      AND i.principal > i.principal_paid + i.written_off
-      AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
+    CROSS JOIN LATERAL (
+        SELECT * FROM lending_instalment i
+        WHERE i.loan_id = l.id AND i.due_on + p.penalty_grace_days < %(day)s
+          AND i.paid_on IS NULL AND i.principal > i.principal_paid + i.written_off
+        OFFSET 0
+    ) i
+    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0 AND {LOANS}
 ), wanted AS (
     SELECT *, ROUND((base + principal) * rate, 2) - ROUND(base * rate, 2) AS more FROM late
 ), shared AS (
@@ -74,15 +74,8 @@ SELECT product_id, COUNT(*), SUM(penalty) FROM penalised GROUP BY product_id ORD
 
 @transaction.atomic
 def catch_up(*, loan_id: int, key: str, at: datetime, on: date) -> int:
-    """Bring a loan that this step left behind up to date: fold it, and book what it missed.
-
-    Up to `on`; or to the day after, when the close of `on` has been through with the loan's shard already.
-    """
-    opened = DayClose.objects.filter(
-        date=on, step=PATH, state=DayClose.State.DONE, first_id__lte=loan_id, last_id__gte=loan_id
-    )
-    day = on + timedelta(days=1) if opened.exists() else on
-    return int(refold.refold(loan_id=loan_id, key=key, on=day))
+    """Bring a loan that this step left behind up to date: fold it, and book what it missed."""
+    return int(refold.refold(loan_id=loan_id, key=key, on=on))
 
 
 @step(_("What falls due on the next day is billed"), sharded=True, catch_up=catch_up)

@@ -30,7 +30,7 @@ from lending.models import (
     UnappliedMoney,
     User,
 )
-from lending.services import loans, notices, payment_rows, suspense
+from lending.services import billed_ahead, loans, notices, payment_rows, suspense
 from lending.services.posting import Posting, Type, post_many
 
 State = PaymentRow.State
@@ -273,19 +273,21 @@ def post_batch(*, file_id: int, at: datetime, on: date, size: int = BATCH) -> in
     ready = file.rows.filter(state=State.READY).order_by("customer_id", "number")
     rows = list(ready.select_for_update(skip_locked=True, of=("self",))[:size])
     if rows:
-        _lock_debts(rows)
+        _lock_debts(rows, on)
         _Batch(file, at, on).post(rows)
     return len(rows)
 
 
-def _lock_debts(rows: Sequence[PaymentRow]) -> None:
+def _lock_debts(rows: Sequence[PaymentRow], on: date) -> None:
     """Everything the rows can touch, once and in the order of the house, before any of them is tried."""
     customers = {row.customer_id for row in rows if row.customer_id}
     owed = Loan.objects.filter(customer_id__in=customers)
     list(Customer.objects.filter(pk__in=customers).order_by("pk").select_for_update().values_list("pk"))
     line_ids = owed.filter(line__isnull=False).values("line_id")
     list(CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update().values_list("pk"))
-    list(owed.filter(state__in=Loan.OWING).order_by("pk").select_for_update().values_list("pk"))
+    owing = owed.filter(state__in=Loan.OWING).order_by("pk")
+    billed_ahead.hold(owing.values_list("pk", flat=True), on=on)
+    list(owing.select_for_update().values_list("pk"))
 
 
 @dataclass(slots=True)

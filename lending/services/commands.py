@@ -7,7 +7,16 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, User
-from lending.services import adjust, applications, downgrades, lines, loans, products, restructure
+from lending.services import (
+    adjust,
+    applications,
+    downgrades,
+    lines,
+    loans,
+    products,
+    reapproval,
+    restructure,
+)
 from lending.services import periods as _periods  # noqa: F401  (registers its command)
 from lending.services import unapplied as _unapplied  # noqa: F401  (so that its command is known)
 from lending.services.approvals import command
@@ -49,6 +58,11 @@ def override(*, application_id: int, asked_by: int, **approval: Any) -> Any:
 @command("line.raise_limit", _("Raise a limit"))
 def raise_limit(*, line_id: int, to: str, cause: str, by: User, at: datetime, on: date) -> Any:
     return lines.raise_limit(line_id=line_id, to=Decimal(to), cause=cause, by=by, at=at)
+
+
+@command(reapproval.COMMAND, _("Approve a line for another year"))
+def reapprove_line(*, line_id: int, note: str, by: User, at: datetime, on: date) -> Any:
+    return reapproval.reapprove(line_id=line_id, note=note, by=by, at=at, on=on)
 
 
 @command("line.temporary_limit", _("Give a temporary limit"))

@@ -20,7 +20,17 @@ from lending.models import (
     User,
 )
 from lending.selectors import rules
-from lending.services import adjust, applications, approvals, checks, lines, loans, products, restructure
+from lending.services import (
+    adjust,
+    applications,
+    approvals,
+    checks,
+    lines,
+    loans,
+    products,
+    reapproval,
+    restructure,
+)
 
 
 def approve_application(
@@ -171,6 +181,27 @@ def ask_raise(*, line_id: int, to: Decimal, reason: str, by: User, at: datetime,
         reason=reason,
         customer_id=line.customer_id,
         amount=to,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+def reapprove_line(
+    *, line_id: int, note: str, by: User, at: datetime, on: date
+) -> CreditLine | ApprovalRequest:
+    """Approve a line for another year, or ask a second person to when its limit is above SECOND_PERSON_ABOVE."""
+    line = CreditLine.objects.select_related("product").get(pk=line_id)
+    reapproval.check(line, on)
+    if line.base_limit <= rules.parameter("SECOND_PERSON_ABOVE", on, lender_type=line.product.lender_type):
+        return reapproval.reapprove(line_id=line_id, note=note, by=by, at=at, on=on)
+    return _ask(
+        reapproval.COMMAND,
+        {"line_id": line_id},
+        {"note": note},
+        reason=note,
+        customer_id=line.customer_id,
+        amount=line.base_limit,
         by=by,
         at=at,
         on=on,

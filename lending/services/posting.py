@@ -3,6 +3,7 @@
 A loan is `replay(terms, transactions)`. Posting locks the lines and loans concerned, always in that order and by
 id, folds each loan with the new transaction, writes what changed in the fold to the rows that hold it, and books
 the difference between the old and the new position as one balanced entry dated today, whatever the value date.
+A loan that the close has billed for the next day already is folded as of that day (services/billed_ahead.py).
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
@@ -19,7 +20,7 @@ from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import CreditLine, Instalment, JournalEntry, Loan, Transaction, User
-from lending.services import ledger
+from lending.services import billed_ahead, ledger
 
 Type = Transaction.Type
 
@@ -108,6 +109,8 @@ class Account:
     loan: Loan
     terms: engine.Terms
     principal_before: Decimal
+    # The day on which its rows stand: the business date, or the next one when that is billed already.
+    day: date
     instalments: dict[int, Instalment] = field(default_factory=dict)
     history: list[Transaction] = field(default_factory=list)
     changed: dict[int, Instalment] = field(default_factory=dict)
@@ -137,7 +140,7 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 
     Raises `Refused` when a key was used for something else or the loan cannot take the transaction.
     """
-    read = _read(postings)
+    read = _read(postings, on)
     accounts, known = read.accounts, read.known
     result, new, bookings = [], [], []
     for posting, id_, entry_id in zip(postings, read.ids, read.entry_ids, strict=True):
@@ -155,10 +158,11 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
     return result
 
 
-def _read(postings: Sequence[Posting]) -> "_Read":
+def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
-    lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+    billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+        (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
@@ -171,7 +175,7 @@ def _read(postings: Sequence[Posting]) -> "_Read":
     if len(loans) < len(ids):
         raise Loan.DoesNotExist(f"no loan {sorted({*ids} - {loan.pk for loan in loans})}")
     return _Read(
-        _accounts(loans, instalments, history),
+        _accounts(loans, instalments, history, {pk: billed_ahead.day_of(pk, on, billed) for pk in ids}),
         {line.pk: line for line in lines},
         {row.key: row for row in known},
         new,
@@ -181,9 +185,15 @@ def _read(postings: Sequence[Posting]) -> "_Read":
 
 
 def _accounts(
-    loans: Sequence[Loan], instalments: Sequence[Instalment], history: Sequence[Transaction]
+    loans: Sequence[Loan],
+    instalments: Sequence[Instalment],
+    history: Sequence[Transaction],
+    days: Mapping[int, date],
 ) -> dict[int, Account]:
-    accounts = {loan.pk: Account(loan, engine.Terms.from_json(loan.terms), loan.principal) for loan in loans}
+    accounts = {
+        loan.pk: Account(loan, engine.Terms.from_json(loan.terms), loan.principal, days[loan.pk])
+        for loan in loans
+    }
     for row in instalments:
         accounts[row.loan_id].instalments[row.number] = row
     for posted in history:
@@ -191,12 +201,17 @@ def _accounts(
     return accounts
 
 
-def lock(loan_id: int) -> Account:
+def lock(loan_id: int, *, on: date) -> Account:
     """A loan and all that is theirs, locked as for a posting. Raises Loan.DoesNotExist."""
-    _lines, *found = bulk.read(
-        (LINES, [[loan_id]]), (LOANS, [[loan_id]]), (INSTALMENTS, [[loan_id]]), (HISTORY, [[loan_id]])
+    ids = [loan_id]
+    billed, _lines, *found = bulk.read(
+        (billed_ahead.BILLED, [on, ids]),
+        (LINES, [ids]),
+        (LOANS, [ids]),
+        (INSTALMENTS, [ids]),
+        (HISTORY, [ids]),
     )
-    accounts = _accounts(*found)
+    accounts = _accounts(*found, {loan_id: billed_ahead.day_of(loan_id, on, billed)})
     if not accounts:
         raise Loan.DoesNotExist(f"no loan {loan_id}")
     return accounts[loan_id]
@@ -251,9 +266,9 @@ def _fold(account: Account, posted: Transaction, on: date, entry_id: int) -> led
     """Fold the loan with the new transaction into its rows; returns the difference to book."""
     _check(account.loan, posted, on)
     history = [*account.history, posted]
-    state = replay(account.terms, history, on)
+    state = replay(account.terms, history, account.day)
     account.history = history
-    position = state.position(on)
+    position = state.position(account.day)
     lines = difference(account.loan, position)
     lines += _contra(account, posted, lines)
     split = state.splits.get(posted.key, engine.Split())

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import engine, events, words
 from lending.errors import Refused
-from lending.models import ApprovalRequest, Product, User
+from lending.models import ApprovalRequest, Customer, Product, User
 from lending.selectors import cost, pricing
 
 # Terms are tried out on this day; whether they can be computed does not depend on it.
@@ -120,6 +120,7 @@ def check(product: Product) -> None:
     """Raises Refused, at the field at fault, for terms that cannot be sold in every number of instalments."""
     try:
         product.full_clean(exclude=["state"], validate_constraints=False)
+        _check_audience(product)
         _check_together(product)
         product.validate_constraints()
     except ValidationError as error:
@@ -152,6 +153,11 @@ ENGINE_WORDS = (
     gettext_noop("must be 0 for FLAT_FEE, whose price is fee_rate"),
     gettext_noop("must be a whole number from 1 to 1200"),
 )
+
+
+def _check_audience(product: Product) -> None:
+    if product.for_suppliers and product.audience != Customer.Kind.COMPANY:
+        raise Refused("suppliers", _("Suppliers are companies."), field="for_suppliers")
 
 
 def _check_together(product: Product) -> None:

@@ -12,13 +12,14 @@ from lending.services import ledger, posting
 
 @transaction.atomic
 def refold(*, loan_id: int, key: str, on: date) -> bool:
-    """Fold the loan as of `on`, write what changed, and book the difference under `key`.
+    """Fold the loan, write what changed, and book the difference under `key`. It is brought to `on`, or to the day
+    after, when the close of `on` has been through with its shard already: then the entry is of that day.
 
     Returns whether the books moved. Raises Refused when the loan cannot be folded, or when it and its transactions
     differ by more than what time brings.
     """
-    account = posting.lock(loan_id)
-    loan = account.loan
+    account = posting.lock(loan_id, on=on)
+    loan, on = account.loan, account.day
     state = posting.replay(account.terms, account.history, on)
     position = state.position(on)
     lines = posting.difference(loan, position)
@@ -33,10 +34,11 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
 
 @transaction.atomic
 def is_behind(*, loan_id: int, on: date) -> bool:
-    """Whether the loan's balances are not those of its transactions as of `on`; also where it cannot be folded."""
-    account = posting.lock(loan_id)
+    """Whether the loan's balances are not those of its transactions on the day on which it stands; also where it cannot
+    be folded."""
+    account = posting.lock(loan_id, on=on)
     try:
-        position = posting.replay(account.terms, account.history, on).position(on)
+        position = posting.replay(account.terms, account.history, account.day).position(account.day)
     except Refused:
         return True
     return any(amount for _account, amount in posting.difference(account.loan, position))

@@ -17,7 +17,7 @@ from lending.engine import calendar
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Loan, ReliefRequest, Transaction, User
-from lending.services import adjust, checks, notices
+from lending.services import adjust, billed_ahead, checks, notices
 from lending.services.posting import Posting, Type, post
 
 KINDS = Transaction.RESTRUCTURINGS
@@ -42,6 +42,7 @@ def restructure(
 
     Refused above the product's limit, for what the engine cannot read, and where it would change nothing.
     """
+    billed_ahead.hold([loan_id], on=on)
     loan = Loan.objects.select_for_update(of=("self",)).select_related("customer", "product").get(pk=loan_id)
     if known := Transaction.objects.filter(key=key).first():
         return post(_posting(loan, kind, details, key, note, known.value_on), by=by, at=at, on=on)

@@ -27,6 +27,8 @@ class Held:
     reference: str = ""
     channel: str = ""
     automatic: bool = True
+    loan_id: int | None = None
+    value_on: date | None = None
 
 
 @transaction.atomic
@@ -60,7 +62,7 @@ def _tell(rows: Sequence[UnappliedMoney], at: datetime) -> None:
                 key=f"money-held:{row.pk}",
             )
             for row in rows
-            if row.customer_id
+            if row.customer_id and row.reason != UnappliedMoney.Reason.AHEAD
         ],
         at=at,
     )
@@ -78,6 +80,8 @@ def _row(one: Held, at: datetime) -> UnappliedMoney:
         channel=one.channel,
         key=one.key,
         automatic=one.automatic,
+        loan_id=one.loan_id,
+        value_on=one.value_on,
         held_at=at,
     )
 

@@ -1,11 +1,11 @@
 """What becomes of money in suspense: applied to a customer or a loan, paid back, or used by the clock."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Max, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from lending import events
@@ -25,6 +25,8 @@ from lending.services import approvals, checks, loans, notices, suspense
 from lending.services.posting import FROM_SUSPENSE, Posting, Type, post
 from lending.services.steps import step
 
+# A payment dated further ahead than that is a slip of the pen.
+LONGEST_AHEAD = timedelta(days=366)
 REFUND, SET_ASIDE = "unapplied.refund", "transaction.set_aside"
 
 
@@ -51,6 +53,48 @@ def hold(
     )
     money = suspense.hold([receipt], by=by, at=at, on=on)[0]
     if (money.amount, money.customer_id) != (amount, customer_id):
+        raise Refused("key_reused", _("This key was used for another transaction."), field="key")
+    return money
+
+
+@transaction.atomic
+def repay(
+    *,
+    loan_id: int,
+    amount: Decimal,
+    value_on: date,
+    key: str,
+    by: User | None,
+    at: datetime,
+    on: date,
+    channel: str = "",
+) -> Transaction | UnappliedMoney:
+    """A payment on one loan, dated at any day; one of a day to come is held, and posted by the close of that day.
+
+    Refused more than `LONGEST_AHEAD` ahead, and on a loan that takes no payments.
+    """
+    if value_on <= on:
+        return loans.repay(
+            loan_id=loan_id, amount=amount, value_on=value_on, key=key, channel=channel, by=by, at=at, on=on
+        )
+    if value_on > on + LONGEST_AHEAD:
+        raise Refused("future", _("That lies more than a year ahead."), field="value_on")
+    loan = Loan.objects.get(pk=loan_id)
+    if loan.state not in Loan.OWING:
+        raise Refused("loan_closed", _("This loan takes no payments."))
+    receipt = suspense.Held(
+        amount,
+        on,
+        UnappliedMoney.Reason.AHEAD,
+        key,
+        loan.customer_id,
+        reference=str(loan),
+        channel=channel,
+        loan_id=loan_id,
+        value_on=value_on,
+    )
+    money = suspense.hold([receipt], by=by, at=at, on=on)[0]
+    if (money.amount, money.loan_id, money.value_on) != (amount, loan_id, value_on):
         raise Refused("key_reused", _("This key was used for another transaction."), field="key")
     return money
 
@@ -115,7 +159,7 @@ def _post(
     on: date,
 ) -> int:
     """The payment itself; returns whose debt it paid."""
-    wanted = value_on or money.received_on
+    wanted = value_on or money.value_on or money.received_on
     if loan_id is not None:
         loan = Loan.objects.get(pk=loan_id)
         type_ = Type.RECOVERY if loan.state == Loan.State.WRITTEN_OFF else Type.REPAYMENT
@@ -273,34 +317,50 @@ def _asked(unapplied_ids: Iterable[int]) -> set[int]:
 @transaction.atomic
 def apply_unapplied(*, on: date, at: datetime) -> int:
     """Close step: money held for a customer pays what has fallen due by the end of that day, oldest receipt first."""
+    count = _post_dated(on, at)
     due = _due(on)
-    held = UnappliedMoney.objects.filter(
-        state=UnappliedMoney.State.HELD, automatic=True, customer_id__in=due
-    ).order_by("customer_id", "received_on", "pk")
+    held = _usable(on).filter(customer_id__in=due).order_by("customer_id", "received_on", "pk")
     waiting = list(held.values_list("pk", "customer_id", "left"))
     asked = _asked(pk for pk, _customer, _left in waiting)
-    count = 0
     for pk, customer_id, left in waiting:
         amount = min(left, due[customer_id])
         if not amount or pk in asked:
             continue
-        if _applied(pk, customer_id, amount, at=at, on=on):
+        if _applied(pk, amount, value_on=on, at=at, on=on, customer_id=customer_id):
             due[customer_id] -= amount
             count += 1
     return count
 
 
-def _applied(pk: int, customer_id: int, amount: Decimal, *, at: datetime, on: date) -> bool:
+def _usable(on: date) -> QuerySet[UnappliedMoney]:
+    """What the close may use by itself; money dated ahead waits for its day."""
+    held = UnappliedMoney.objects.filter(state=UnappliedMoney.State.HELD, automatic=True)
+    return held.filter(Q(value_on=None) | Q(value_on__lte=on))
+
+
+def _post_dated(on: date, at: datetime) -> int:
+    """Payments dated ahead whose day has come, each on its loan; where that is closed, they are money like other."""
+    waiting = _usable(on).filter(loan__state__in=Loan.OWING).order_by("customer_id", "value_on", "pk")
+    rows = list(waiting.values_list("pk", "loan_id", "left", "value_on"))
+    asked = _asked(pk for pk, _loan, _left, _day in rows)
+    return sum(
+        _applied(pk, left, value_on=day or on, at=at, on=on, loan_id=loan_id)
+        for pk, loan_id, left, day in rows
+        if pk not in asked
+    )
+
+
+def _applied(pk: int, amount: Decimal, *, value_on: date, at: datetime, on: date, **target: int) -> bool:
     """Whether it could be done; what is refused waits for a person and does not hold up the day."""
     number = UnappliedMove.objects.filter(money_id=pk).count() + 1
     try:
         with transaction.atomic():
             apply(
                 unapplied_id=pk,
-                customer_id=customer_id,
                 amount=amount,
                 key=f"unapplied:{pk}:{number}",
-                value_on=on,
+                value_on=value_on,
+                **target,
                 by=None,
                 at=at,
                 on=on,
@@ -312,7 +372,7 @@ def _applied(pk: int, customer_id: int, amount: Decimal, *, at: datetime, on: da
 
 def _due(on: date) -> dict[int, Decimal]:
     """What customers for whom money is held have to pay by that day."""
-    held = UnappliedMoney.objects.filter(state=UnappliedMoney.State.HELD, automatic=True)
+    held = _usable(on)
     rows = Instalment.objects.filter(
         loan__customer_id__in=held.exclude(customer=None).values("customer_id"),
         loan__state__in=Loan.OWING,

@@ -1,3 +1,13 @@
 """The staff's pages of risk, a module for each room."""
 
-from risk.admin import assessments, controls, dry_runs, feed, models, policies  # noqa: F401  (each registers its pages)
+from risk.admin import (  # noqa: F401  (each registers its pages)
+    assessments,
+    controls,
+    dry_runs,
+    failures,
+    feed,
+    models,
+    policies,
+    readings,
+    reviews,
+)

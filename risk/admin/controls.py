@@ -17,6 +17,7 @@ from lending.admin.forms import ActionForm, ReasonForm
 from lending.admin.parts import Section, money, record_link, state_label
 from risk.models import Alert, Appeal, Control
 from risk.reasons import control_text
+from risk.review_words import review_text
 from risk.services import alerts, appeals, controls
 
 JUDGE, DECIDE, CHANGE = "risk.judge_alert", "risk.decide_appeal", "risk.change_control"
@@ -157,19 +158,26 @@ class AppealAdmin(_OnLine, ServiceAdmin):
     list_select_related = ["customer", "line", "alert__control", "alert__customer", "decided_by"]
     search_fields = ["customer__name", "=customer__platform_ref"]
     fields = [
-        *("customer_link", "line_link", "state_", "opened_at", "text", "alert_link", "what_it_saw"),
+        *("customer_link", "line_link", "state_", "opened_at", "text", "alert_link", "review_link"),
+        "what_it_saw",
         *("answer", "decided_by", "decided_at"),
     ]
-    readonly_fields = ["customer_link", "line_link", "state_", "alert_link", "what_it_saw"]
+    readonly_fields = ["customer_link", "line_link", "state_", "alert_link", "review_link", "what_it_saw"]
     actions_detail = ["uphold", "reject"]
 
     @display(description=_("alert"))
     def alert_link(self, appeal: Appeal) -> Any:
         return record_link(appeal.alert)
 
+    @display(description=_("review of the limit"))
+    def review_link(self, appeal: Appeal) -> Any:
+        return record_link(appeal.review)
+
     @display(description=_("what the control saw"))
     def what_it_saw(self, appeal: Appeal) -> str:
-        return control_text(appeal.alert.explanation, appeal.alert.figure) if appeal.alert else "–"
+        if appeal.alert:
+            return control_text(appeal.alert.explanation, appeal.alert.figure)
+        return review_text(appeal.review) if appeal.review else "–"
 
     @service_action(
         _("Uphold"),

@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import display
-from unfold.paginator import InfinitePaginator
 
 from lending.admin.base import ReadOnlyAdmin
 from lending.admin.parts import Section, money, record_link
@@ -27,7 +26,6 @@ class _OfCustomer:
 
 @admin.register(PlatformEvent)
 class PlatformEventAdmin(_OfCustomer, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = ["at", "kind", "customer_link", "order_ref", "amount", "source", "received_at"]
     list_filter = [("kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]
     list_select_related = ["customer"]
@@ -41,7 +39,6 @@ class PlatformEventAdmin(_OfCustomer, ReadOnlyAdmin):
 
 @admin.register(CustomerDay)
 class CustomerDayAdmin(_OfCustomer, ReadOnlyAdmin):
-    paginator, show_full_result_count = InfinitePaginator, False
     list_display = [
         *("day", "customer_link", "orders", "order_amount", "returns", "return_amount", "cancels"),
         *("deliveries", "late_deliveries", "disputes", "invoices", "invoice_amount"),

@@ -15,9 +15,11 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
-from risk.models import Alert, Appeal, Assessment, CustomerDay
+from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading, ScoringFailure
 from risk.reasons import control_text
+from risk.review_words import review_text
 from risk.selectors.features import vectors
+from risk.selectors.models import reviews_due
 
 WORDS = {
     "application.assessed": _("Application scored"),
@@ -28,6 +30,9 @@ WORDS = {
     "appeal.opened": _("Appeal received"),
     "appeal.upheld": _("Appeal upheld"),
     "appeal.rejected": _("Appeal rejected"),
+    "application.scoring_given_up": _("Scoring given up"),
+    "application.scoring_retried": _("Scoring to be tried again"),
+    "line.reviewed": _("Limit cut by the review"),
     "control.changed": _("Levels of a control changed"),
     "statement.filed": _("Financial statement filed"),
     "statement.refused": _("Financial statement refused"),
@@ -35,6 +40,12 @@ WORDS = {
     "model.challenged": _("Model put in the shadow"),
     "model.promoted": _("Model made the champion"),
     "model.retired": _("Model retired"),
+    "model.rolled_back": _("Former champion in charge again"),
+    "model.reviewed": _("Model reviewed"),
+    "model.reproduced": _("Model trained again from its frozen data"),
+    "model.measured": _("Model measured"),
+    "model.alarmed": _("Model measured, with an alarm"),
+    "model.alarm_answered": _("Alarm of a model answered"),
     "policy.drafted": _("Policy drafted"),
     "policy.revised": _("Draft of a policy changed"),
     "policy.shadowed": _("Policy put in the shadow"),
@@ -53,6 +64,12 @@ def cards(user: Any, on: date) -> Iterable[Card]:
         yield _alerts()
     if user.has_perm("risk.view_assessment"):
         yield _waiting()
+    if user.has_perm("risk.retry_scoring"):
+        yield _given_up()
+    if user.has_perm("risk.answer_reading"):
+        yield _drifting()
+    if user.has_perm("risk.add_modelreview"):
+        yield _reviews(on)
 
 
 def _list(name: str, query: str) -> str:
@@ -82,11 +99,37 @@ def _waiting() -> Card:
     return Card(_("Waiting for a score"), count, url, icon="hourglass", permission="lending.view_application")
 
 
+def _given_up() -> Card:
+    count = ScoringFailure.objects.filter(state=ScoringFailure.State.DEAD).count()
+    url = _list("risk_scoringfailure", "state__exact=DEAD")
+    return Card(_("Scorings given up"), count, url, icon="error", tone="danger" if count else "")
+
+
+def _drifting() -> Card:
+    count = Reading.objects.exclude(level=Reading.Level.STABLE).filter(answered_at=None).count()
+    url = _list("risk_reading", "alarm=open")
+    return Card(_("Alarms of models"), count, url, icon="monitoring", tone="danger" if count else "")
+
+
+def _reviews(on: date) -> Card:
+    overdue = [pk for pk, due in reviews_due() if due < on]
+    url = _list("risk_modelversion", f"id__in={','.join(map(str, overdue))}" if overdue else "")
+    return Card(
+        _("Models overdue for review"),
+        len(overdue),
+        url,
+        icon="rate_review",
+        tone="warning" if overdue else "",
+    )
+
+
 def customer_sections(customer: Customer, on: date) -> list[Section]:
     """The customer's tab of risk."""
     return [
         _alerts_of(customer),
         _appeals_of(customer),
+        _reviews_of(customer),
+        _scores_of(customer),
         _assessments_of(customer),
         _features_of(customer),
         _months_of(customer, on),
@@ -128,6 +171,27 @@ def _appeals_of(customer: Customer) -> Section:
     )
     columns = [_("When"), _("State"), _("What the customer says"), _("Answer")]
     return _section(_("Appeals"), columns, rows, "view_appeal")
+
+
+def _reviews_of(customer: Customer) -> Section:
+    rows = (
+        (
+            record_link(one, one.on),
+            one.get_outcome_display(),
+            f"{money(one.limit_before)} → {money(one.limit_after)}",
+            review_text(one),
+        )
+        for one in customer.line_reviews.order_by("-pk")[:MONTHS]
+    )
+    columns = [_("When"), _("Outcome"), _("Limit"), _("Reason")]
+    return _section(_("Limits reviewed"), columns, rows, "view_linereview")
+
+
+def _scores_of(customer: Customer) -> Section:
+    found = customer.behaviour_scores.select_related("model").order_by("-on")[:MONTHS]
+    rows = ((one.on, f"{one.score:.0f}", f"{one.pd:.2%}", one.grade, one.model) for one in found)
+    columns = [_("When"), _("Score"), _("Probability of default"), _("Grade"), _("Model")]
+    return _section(_("Behaviour scores"), columns, rows, "view_behaviourscore")
 
 
 def _assessments_of(customer: Customer) -> Section:

@@ -1,28 +1,39 @@
-"""Models: how they did, the table of points to print, and who lets them decide."""
+"""Models: how they did, their pages, and who lets them decide."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
 from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from lending import clock
 from lending.admin.base import Acting, ReadOnlyAdmin, ServiceAdmin, service_action
-from lending.admin.parts import Section, label, link, record_link, state_label
-from risk import features
-from risk.models import Dataset, ModelVersion, Segment
-from risk.selectors import points
+from lending.admin.forms import ActionForm, ReasonForm
+from lending.admin.parts import Section, link, record_link, state_label
+from risk.admin import model_pages
+from risk.admin import model_sections as sections
+from risk.models import Dataset, ModelVersion
+from risk.selectors.models import REVIEW_AFTER, former_champion
 from risk.services import models
 
 State = ModelVersion.State
 APPROVE, CHANGE = "risk.approve_modelversion", "risk.change_modelversion"
+REVIEW = "risk.add_modelreview"
+
+
+class ReviewForm(ActionForm):
+    finding = forms.CharField(label=_("Finding"), widget=forms.Textarea, max_length=2000)
+    next_on = forms.DateField(label=_("Next review"))
+
+    def prepare(self) -> None:
+        self.fields["next_on"].initial = clock.today() + REVIEW_AFTER
 
 
 @admin.register(Dataset)
@@ -34,15 +45,21 @@ class DatasetAdmin(ReadOnlyAdmin):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ServiceAdmin):
-    list_display = ["__str__", "state_", "auc", "ks", "bad_rate", "author", "approver", "created_at"]
+    list_display = [
+        *("__str__", "state_", "auc", "ks", "bad_rate", "author", "approver", "created_at", "next_review"),
+    ]
     list_filter = [("segment", ChoicesDropdownFilter), ("state", ChoicesDropdownFilter)]
     list_select_related = ["author", "approver"]
     fields = [
         *("segment", "version", "state_", "dataset_link", "sha256"),
-        *("author", "created_at", "approver", "approved_at", "retired_at"),
+        *("author", "created_at", "approver", "approved_at", "retired_at", "next_review"),
     ]
-    readonly_fields = ["state_", "dataset_link"]
-    actions_detail = ["challenge", "promote", "retire"]
+    readonly_fields = ["state_", "dataset_link", "next_review"]
+    actions_detail = ["challenge", "promote", "review", "roll_back", "retire"]
+
+    @display(description=_("next review"))
+    def next_review(self, model: ModelVersion) -> Any:
+        return sections.review_label(model, clock.today())
 
     @display(description=_("state"), ordering="state")
     def state_(self, model: ModelVersion) -> Any:
@@ -66,11 +83,14 @@ class ModelVersionAdmin(ServiceAdmin):
 
     def sections(self, request: HttpRequest, record: ModelVersion) -> Iterable[Section]:
         yield Section(
-            _("Table of points"),
-            links=[link(_("Read and print it"), reverse("admin:risk_modelversion_points", args=[record.pk]))],
+            _("Pages of this model"),
+            links=[link(words, reverse(f"admin:{name}", args=[record.pk])) for name, words in _pages(record)],
         )
         if "test" in record.metrics:
-            yield from _measured(record.metrics)
+            yield from sections.measured(record.metrics)
+            yield sections.rivals(record)
+        yield sections.reviews(record)
+        yield sections.monitoring(record)
 
     @service_action(
         _("Let it challenge"),
@@ -98,6 +118,33 @@ class ModelVersionAdmin(ServiceAdmin):
         return _("The model is the champion.")
 
     @service_action(
+        _("Write a review"),
+        permission=REVIEW,
+        form=ReviewForm,
+        available=lambda model: model.state in (State.CHALLENGER, State.CHAMPION),
+        icon="rate_review",
+        confirm=_("Who made a model does not review it."),
+    )
+    def review(self, model: ModelVersion, data: dict[str, Any], acting: Acting) -> Any:
+        models.review(model_id=model.pk, **data, **acting.day)
+        return _("The review is kept.")
+
+    @service_action(
+        _("Back to the former champion"),
+        permission=APPROVE,
+        form=ReasonForm,
+        available=lambda model: model.state == State.CHAMPION and former_champion(model) is not None,
+        icon="undo",
+        variant=ActionVariant.DANGER,
+        confirm=_(
+            "The former champion decides from now on, and this one retires. You sign for its table of points."
+        ),
+    )
+    def roll_back(self, model: ModelVersion, data: dict[str, Any], acting: Acting) -> Any:
+        former = models.roll_back(model_id=model.pk, **data, **acting.moment)
+        return _("%(model)s is the champion again.") % {"model": former}
+
+    @service_action(
         _("Retire"),
         permission=CHANGE,
         available=lambda model: model.state != State.RETIRED,
@@ -112,106 +159,32 @@ class ModelVersionAdmin(ServiceAdmin):
     # --- pages ---
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view
+        def at(name: str, view: Any) -> Any:
+            wrapped = self.admin_site.admin_view(partial(view, self))
+            return path(f"<int:model_id>/{name}/", wrapped, name=f"risk_modelversion_{name}")
+
+        features = self.admin_site.admin_view(partial(model_pages.features, self))
         return [
-            path("features/", view(self.features_page), name="risk_modelversion_features"),
-            path("<int:model_id>/points/", view(self.points_page), name="risk_modelversion_points"),
+            path("features/", features, name="risk_modelversion_features"),
+            at("points", model_pages.points),
+            at("card", model_pages.card),
+            at("compare", model_pages.compare),
+            at("monitoring", model_pages.monitoring),
             *super().get_urls(),
         ]
 
-    def points_page(self, request: HttpRequest, model_id: int) -> HttpResponse:
-        """The whole table of points of a model, to be read, printed and signed."""
-        model = ModelVersion.objects.filter(pk=model_id).first()
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if model is None:
-            raise Http404
-        context = {"title": _("Table of points of %(model)s") % {"model": model}, "model": model}
-        context |= {"card": model.scorecard, "tables": points.tables(model.scorecard)}
-        context["grades"] = model.metrics.get("grades", [])
-        return self._page(request, "risk/points.html", context)
 
-    def features_page(self, request: HttpRequest) -> HttpResponse:
-        """The catalogue of the features that models and policies may use."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        catalogue = [(Segment(name).label, found) for name, found in features.BY_SEGMENT.items()]
-        return self._page(request, "risk/features.html", {"title": _("Features"), "catalogue": catalogue})
-
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, template, {**self.admin_site.each_context(request), **context})
+def _pages(model: ModelVersion) -> list[tuple[str, Any]]:
+    found = [
+        ("risk_modelversion_points", _("Table of points")),
+        ("risk_modelversion_card", _("Model card")),
+        ("risk_modelversion_monitoring", _("Monitoring")),
+    ]
+    if model.state != State.CHAMPION:
+        found.append(("risk_modelversion_compare", _("Against the champion")))
+    return found
 
 
 def _figure(model: ModelVersion, name: str, format: str) -> str:
     value = model.metrics.get("test", {}).get(name)
     return "–" if value is None else f"{value:{format}}"
-
-
-PARTS = {"train": _("earlier data, learned from"), "test": _("later data, never seen")}
-
-
-def _measured(metrics: dict[str, Any]) -> Iterable[Section]:
-    findings = [
-        (label(text, "danger" if text.startswith("BLOCKS") else "warning"),) for text in metrics["findings"]
-    ]
-    yield Section(_("Findings"), [_("Finding")], findings or [(label(_("none"), "success"),)])
-    yield Section(
-        _("How it ranks and how true its level is"),
-        [
-            pgettext_lazy("sample", "On"),
-            _("Rows"),
-            _("Bad"),
-            "AUC",
-            "KS",
-            "Brier",
-            _("Mean PD"),
-            _("Slope"),
-            _("Intercept"),
-        ],
-        [
-            (
-                words,
-                row["rows"],
-                f"{row['bad_rate']:.1%}",
-                f"{row['auc']:.3f}",
-                f"{row['ks']:.3f}",
-                f"{row['brier']:.4f}",
-                f"{row['mean_pd']:.1%}",
-                f"{row['calibration_slope']:.2f}",
-                f"{row['calibration_intercept']:+.2f}",
-            )
-            for name, words in PARTS.items()
-            for row in [metrics[name]]
-        ],
-        note=_("Scores have shifted by a PSI of %(psi)s.") % {"psi": f"{metrics['psi']['psi']:.3f}"},
-    )
-    yield Section(
-        _("Grades on later data"),
-        [_("Grade"), _("Rows"), _("Bad"), _("Predicted"), _("True rate, 95%"), ""],
-        [
-            (
-                row["grade"],
-                row["rows"],
-                row["bad"],
-                "–" if row["predicted"] is None else f"{row['predicted']:.1%}",
-                f"{row['low']:.1%} – {row['high']:.1%}",
-                label(_("fits"), "success") if row["fits"] else label(_("off"), "danger"),
-            )
-            for row in metrics["grades"]
-        ],
-    )
-    yield Section(
-        _("Features"),
-        [_("Feature"), _("In the card"), _("Missing"), "PSI", _("Information value")],
-        [
-            (
-                features.ALL[row["name"]].label if row["name"] in features.ALL else row["name"],
-                _("yes") if row["used"] else _("no"),
-                f"{row['missing']:.1%}",
-                f"{row['psi']:.3f}",
-                "–" if row["iv"] is None else f"{row['iv']:.3f}",
-            )
-            for row in metrics["features"]
-        ],
-    )

@@ -5,6 +5,7 @@ how the columns were read.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,36 @@ from risk.engine.binning import Binning, Table, binning, encode
 from risk.engine.metrics import Array
 from risk.engine.scorecard import CATEGORY, FeatureSpec, column_of
 
+LOGISTIC, BOOSTING = "binned_logistic", "boosting"
 LOGISTIC_BINS = 10
 BOOSTING_BINS = 255
 MAX_MEMBERS = 64  # of a category, the most frequent ones
 
-Predictor = Callable[[Table], np.ndarray]
+
+@dataclass(frozen=True)
+class Rival:
+    """A fitted model of scikit-learn with the bins it reads rows by."""
+
+    kind: str
+    binnings: tuple[Binning, ...]
+    estimator: Any
+
+    def pds(self, table: Table) -> np.ndarray:
+        known = encode(self.binnings, table)
+        rows = _indicators(self.binnings, known) if self.kind == LOGISTIC else known
+        found: np.ndarray = self.estimator.predict_proba(rows)[:, 1]
+        return found
 
 
-def binned_logistic(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
-    """Logistic regression on ten bins per feature, missing being one more. Answers with PDs."""
+def binned_logistic(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Rival:
+    """Logistic regression on ten bins per feature, missing being one more."""
     binnings = _binnings(table, features, LOGISTIC_BINS)
     model = LogisticRegression(C=0.3, max_iter=500, random_state=seed)
-    model.fit(_indicators(binnings, table), y)
-    return lambda rows: model.predict_proba(_indicators(binnings, rows))[:, 1]
+    return Rival(LOGISTIC, binnings, model.fit(_indicators(binnings, encode(binnings, table)), y))
 
 
-def boosting(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Predictor:
-    """Boosted trees free to combine all features, stopped early on a tenth of the rows. Answers with PDs."""
+def boosting(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: int) -> Rival:
+    """Boosted trees free to combine all features, stopped early on a tenth of the rows."""
     binnings = _binnings(table, features, BOOSTING_BINS)
     model = HistGradientBoostingClassifier(
         categorical_features=[b.spec.kind == CATEGORY for b in binnings],
@@ -43,20 +57,18 @@ def boosting(table: Table, y: Array, features: Sequence[FeatureSpec], *, seed: i
         n_iter_no_change=20,
         random_state=seed,
     )
-    model.fit(encode(binnings, table), y)
-    return lambda rows: model.predict_proba(encode(binnings, rows))[:, 1]
+    return Rival(BOOSTING, binnings, model.fit(encode(binnings, table), y))
 
 
-CHALLENGERS: dict[str, Callable[..., Predictor]] = {"binned_logistic": binned_logistic, "boosting": boosting}
+CHALLENGERS: dict[str, Callable[..., Rival]] = {LOGISTIC: binned_logistic, BOOSTING: boosting}
 
 
-def _binnings(table: Table, features: Sequence[FeatureSpec], bins: int) -> list[Binning]:
-    return [binning(spec, column_of(spec, table), bins, MAX_MEMBERS) for spec in features]
+def _binnings(table: Table, features: Sequence[FeatureSpec], bins: int) -> tuple[Binning, ...]:
+    return tuple(binning(spec, column_of(spec, table), bins, MAX_MEMBERS) for spec in features)
 
 
-def _indicators(binnings: Sequence[Binning], table: Table) -> Any:
+def _indicators(binnings: Sequence[Binning], codes: np.ndarray) -> np.ndarray:
     """One column of 0 and 1 per bin and per kind of missing."""
-    codes = encode(binnings, table)
     blocks = []
     for column, one in enumerate(binnings):
         rows = np.where(np.isnan(codes[:, column]), one.size, codes[:, column]).astype(int)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -69,14 +70,12 @@ def intercept(y: Array, odds: Array) -> float:
 
 def auc_interval(y: Array, risk: Array, level: float = 0.95) -> tuple[float, float]:
     """Interval of the AUC by the placements of DeLong, DeLong and Clarke-Pearson (1988)."""
-    from scipy.stats import norm
-
     target, values = _both(y), np.asarray(risk, dtype=float)
     bad, good = values[target], values[~target]
     of_bad = (_ranks(values)[target] - _ranks(bad)) / len(good)
     of_good = 1 - (_ranks(values)[~target] - _ranks(good)) / len(bad)
     variance = of_bad.var(ddof=1) / len(bad) + of_good.var(ddof=1) / len(good)
-    middle, half = float(of_bad.mean()), float(norm.ppf((1 + level) / 2) * math.sqrt(variance))
+    middle, half = float(of_bad.mean()), NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -96,12 +95,19 @@ def psi_of_bins(expected: np.ndarray, actual: np.ndarray) -> dict[str, Any]:
     that is also above three times the noise.
     """
     size = int(max(expected.max(initial=0), actual.max(initial=0))) + 1
-    old, new = np.bincount(expected, minlength=size), np.bincount(actual, minlength=size)
-    used = (old > 0) | (new > 0)
-    a = np.maximum(old[used], 0.5) / len(expected)
-    b = np.maximum(new[used], 0.5) / len(actual)
+    return psi_of_counts(np.bincount(expected, minlength=size), np.bincount(actual, minlength=size))
+
+
+def psi_of_counts(expected: np.ndarray, actual: np.ndarray) -> dict[str, Any]:
+    """The same of the rows in each bin; without any row of either there is no drift to speak of."""
+    total, now = float(expected.sum()), float(actual.sum())
+    if not total or not now:
+        return {"psi": 0.0, "noise": 0.0, "alarm": "stable"}
+    used = (expected > 0) | (actual > 0)
+    a = np.maximum(expected[used], 0.5) / total
+    b = np.maximum(actual[used], 0.5) / now
     value = float(np.sum((b - a) * np.log(b / a)))
-    noise = (int(used.sum()) - 1) * (1 / len(expected) + 1 / len(actual))
+    noise = (int(used.sum()) - 1) * (1 / total + 1 / now)
     return {"psi": value, "noise": noise, "alarm": _alarm(value, noise)}
 
 

@@ -159,7 +159,7 @@ def _contenders(ratios: int, pairs: int, groups: Array | None) -> dict[str, Call
         return lambda unseen: pds_of(card.score_many(unseen))
 
     def plain(learn: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda table, y, features, *, seed, rows: learn(table, y, features, seed=seed)
+        return lambda table, y, features, *, seed, rows: learn(table, y, features, seed=seed).pds
 
     return {"scorecard": scorecard, **{name: plain(learn) for name, learn in CHALLENGERS.items()}}
 

@@ -2,20 +2,35 @@ from risk.models.company import FinancialStatement
 from risk.models.controls import Alert, Appeal, Control
 from risk.models.dry_run import DryRun, DryRunCase
 from risk.models.events import CustomerDay, PlatformEvent
-from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion, Segment
+from risk.models.failures import ScoringFailure
+from risk.models.monitoring import Artefact, ModelReview, Reading
+from risk.models.reviews import BehaviourScore, LineReview, ReviewDay, ScoreChunk, ScoreNight
+from risk.models.scoring import Assessment, Dataset, ModelVersion, PolicyVersion
+from risk.models.segment import Segment, in_segment, segment_of
 
 __all__ = [
     "Alert",
     "Appeal",
+    "Artefact",
     "Assessment",
+    "BehaviourScore",
     "Control",
     "CustomerDay",
     "Dataset",
     "DryRun",
     "DryRunCase",
     "FinancialStatement",
+    "LineReview",
+    "ModelReview",
     "ModelVersion",
     "PlatformEvent",
     "PolicyVersion",
+    "Reading",
+    "ReviewDay",
+    "ScoreChunk",
+    "ScoreNight",
+    "ScoringFailure",
     "Segment",
+    "in_segment",
+    "segment_of",
 ]

@@ -14,10 +14,15 @@ FIGURES = {
     "total_assets": _("Total assets"),
     "cash": _("Cash at bank"),
     "current_assets": _("Current assets"),
+    "receivables": _("Receivables"),
+    "inventory": _("Stock"),
     "total_liabilities": _("Total liabilities"),
     "current_liabilities": _("Current liabilities"),
+    "payables": _("Payables"),
+    "equity": _("Equity"),
+    "operating_cash_flow": _("Cash flow from operations"),
 }
-MAY_BE_NEGATIVE = {"net_profit", "ebit"}
+MAY_BE_NEGATIVE = {"net_profit", "ebit", "equity", "operating_cash_flow"}
 
 
 class FinancialStatement(models.Model):

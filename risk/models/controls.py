@@ -170,6 +170,14 @@ class Appeal(FSMModelMixin, models.Model):
     alert = models.ForeignKey(
         Alert, models.PROTECT, null=True, blank=True, related_name="appeals", verbose_name=_("alert")
     )
+    review = models.ForeignKey(
+        "risk.LineReview",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="appeals",
+        verbose_name=_("review of the limit"),
+    )
     state = fields.state(State, State.OPEN, _("state"))
     text = models.TextField(_("what the customer says"), max_length=2000)
     opened_at = models.DateTimeField(_("opened at"))

@@ -17,6 +17,8 @@ class EventKind(models.TextChoices):
     DISPUTE = "DISPUTE", _("Dispute")
     INVOICE = "INVOICE", _("Supplier's invoice")
     INVOICE_PAID = "INVOICE_PAID", _("Supplier's invoice paid")
+    GOODS_RECEIVED = "GOODS_RECEIVED", _("Goods received from a supplier")
+    GOODS_REJECTED = "GOODS_REJECTED", _("Goods sent back to a supplier")
     ADDRESS_CHANGE = "ADDRESS_CHANGE", _("New delivery address")
 
 
@@ -26,7 +28,10 @@ class PlatformEvent(models.Model):
     Kind = EventKind
 
     # What each kind of event must carry; the others carry no money.
-    MONEY = (Kind.ORDER, Kind.RETURN, Kind.CANCEL, Kind.INVOICE, Kind.INVOICE_PAID)
+    MONEY = (
+        *(Kind.ORDER, Kind.RETURN, Kind.CANCEL, Kind.INVOICE, Kind.INVOICE_PAID),
+        *(Kind.GOODS_RECEIVED, Kind.GOODS_REJECTED),
+    )
 
     customer = models.ForeignKey(
         Customer,
@@ -96,6 +101,11 @@ class CustomerDay(models.Model):
     invoice_amount = fields.money(_("invoiced"))
     invoices_paid = models.PositiveIntegerField(_("invoices paid"), default=0)
     invoice_paid_amount = fields.money(_("invoiced and paid"))
+    goods_received = models.PositiveIntegerField(_("deliveries from the supplier"), default=0)
+    late_goods = models.PositiveIntegerField(_("late deliveries from the supplier"), default=0)
+    goods_amount = fields.money(_("goods received"))
+    rejections = models.PositiveIntegerField(_("deliveries sent back"), default=0)
+    rejected_amount = fields.money(_("goods sent back"))
     address_changes = models.PositiveIntegerField(_("new addresses"), default=0)
 
     class Meta:
@@ -112,6 +122,8 @@ class CustomerDay(models.Model):
                 "cancel_amount",
                 "invoice_amount",
                 "invoice_paid_amount",
+                "goods_amount",
+                "rejected_amount",
             ),
         ]
 

@@ -12,12 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMModelMixin, transition
 
 from lending import fields
-from lending.models import Application, Customer, User
+from lending.models import Application, User
 from risk.engine.policy import Rule
 from risk.engine.scorecard import Scorecard
 from risk.judgment import fingerprint
-
-Segment = Customer.Kind
+from risk.models.segment import Segment
 
 
 def _known_segment(model: str) -> models.CheckConstraint:
@@ -41,6 +40,24 @@ def _frozen_after_draft(*columns: str) -> pgtrigger.Trigger:
         func="""
             IF OLD.state <> 'DRAFT' THEN
                 RAISE EXCEPTION 'a version is frozen once it is no draft' USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+def _returns_only_as_champion() -> pgtrigger.Trigger:
+    """What was retired stays so, unless it was in charge before and somebody signs for it anew."""
+    return pgtrigger.Trigger(
+        name="returns_only_as_champion",
+        operation=pgtrigger.Update,
+        when=pgtrigger.Before,
+        condition=pgtrigger.Q(old__state="RETIRED") & ~pgtrigger.Q(new__state="RETIRED"),
+        func="""
+            IF NEW.state <> 'CHAMPION' OR OLD.approved_at IS NULL
+                OR NEW.approved_at IS NOT DISTINCT FROM OLD.approved_at THEN
+                RAISE EXCEPTION 'a retired model returns only as the champion it was, signed anew'
+                    USING ERRCODE = 'check_violation';
             END IF;
             RETURN NEW;
         """,
@@ -122,7 +139,8 @@ class ModelVersion(FSMModelMixin, models.Model):
             ),
         ]
         triggers = [
-            _frozen_after_draft("segment", "version", "dataset", "card", "sha256", "metrics", "author")
+            _frozen_after_draft("segment", "version", "dataset", "card", "sha256", "metrics", "author"),
+            _returns_only_as_champion(),
         ]
 
     def __str__(self) -> str:
@@ -145,6 +163,11 @@ class ModelVersion(FSMModelMixin, models.Model):
     def promote(self, *, approver: User, at: datetime) -> None:
         """It decides from now on."""
         self.approver, self.approved_at = approver, at
+
+    @transition(field="state", source=State.RETIRED, target=State.CHAMPION)
+    def reinstate(self, *, approver: User, at: datetime) -> None:
+        """It decides again: its successor was found wanting."""
+        self.approver, self.approved_at, self.retired_at = approver, at, None
 
     @transition(
         field="state",

@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, Sum
 
 from lending.fields import ZERO
 from risk.engine.effect import Outcome
-from risk.models import Assessment, DryRun, PolicyVersion
+from risk.models import Assessment, DryRun, PolicyVersion, in_segment
 
 BAD_DAYS = 30  # as the models are trained: an instalment that late makes an application bad
 LOST_DAYS = 90  # principal that is later than that counts as lost
@@ -41,8 +41,7 @@ OUTCOMES = """
 
 def newest(policy: PolicyVersion, most: int) -> list[Assessment]:
     """The newest assessments of the policy's segment."""
-    kind = Q(policy=None, application__customer__kind=policy.segment)
-    rows = Assessment.objects.filter(Q(policy__segment=policy.segment) | kind)
+    rows = Assessment.objects.filter(in_segment(policy.segment, "application__"))
     return list(rows.select_related("model").order_by("-pk")[:most])
 
 

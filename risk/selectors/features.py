@@ -82,26 +82,61 @@ MOMENTS = """
                 %(midnights)s::timestamptz[]) AS m(row, customer_id, as_of, day, midnight)
     JOIN lending_customer c ON c.id = m.customer_id
 """
+# The industry and the month that a moment belongs to; an industry that was changed later as it was before.
+IN_INDUSTRY = """(
+    SELECT m.row, m.customer_id, m.as_of, date_trunc('month', m.day)::date AS month,
+           CASE WHEN later.before IS NULL THEN m.industry_id ELSE later.before ->> 'industry_id' END AS industry_id
+    FROM m LEFT JOIN LATERAL (
+        SELECT v.data -> 'before' AS before FROM lending_event v
+        WHERE v.customer_id = m.customer_id AND v.kind = 'customer.updated' AND v.at >= m.as_of
+          AND v.data -> 'before' ? 'industry_id'
+        ORDER BY v.at, v.id LIMIT 1
+    ) later ON true
+)"""
+_RATIOS = {
+    "margin": ("net_profit", "revenue"),
+    "leverage": ("total_liabilities", "total_assets"),
+    "turnover": ("revenue", "total_assets"),
+}
+RATIOS = ", ".join(
+    f"(f.figures ->> '{part}')::numeric / nullif((f.figures ->> '{whole}')::numeric, 0) AS {name}"
+    for name, (part, whole) in _RATIOS.items()
+)
+MEDIANS = ", ".join(
+    f"percentile_cont(0.5) WITHIN GROUP (ORDER BY newest.{name}) AS peer_{name}" for name in _RATIOS
+)
 SOURCES: Mapping[str, str] = {
     features.DAYS: f"""
-        SELECT m.row, m.tenure, m.day - d.day AS age, {COLUMNS}
+        SELECT m.row, m.tenure, m.asked, m.day - d.day AS age, {COLUMNS}
         FROM m JOIN risk_customerday d
           ON d.customer_id = m.customer_id AND d.day < m.day AND d.day >= m.day - {HORIZON_DAYS}
         UNION ALL
-        SELECT m.row, m.tenure, 0, {AGGREGATES}
+        SELECT m.row, m.tenure, m.asked, 0, {AGGREGATES}
         FROM m JOIN risk_platformevent e
           ON e.customer_id = m.customer_id AND e.at >= m.midnight AND e.at < m.as_of
-        GROUP BY m.row, m.tenure
+        GROUP BY m.row, m.tenure, m.asked
     """,
     # Payments of the moment's day and later are not known yet.
     features.DUE: f"""
         SELECT m.row, m.day - i.due_on AS age,
-               coalesce(i.paid_on <= i.due_on, false) AS on_time,
+               coalesce(i.paid_on <= i.due_on, false) AS on_time, coalesce(i.paid_on < i.due_on, false) AS early,
+               coalesce(i.paid_on >= m.day, true) AS unpaid,
                greatest(0, least(i.paid_on, m.day) - i.due_on) AS late_days,
                m.day - least(i.paid_on, m.day) AS end_age
         FROM m JOIN lending_loan l ON l.customer_id = m.customer_id AND l.disbursed_on < m.day
         JOIN lending_instalment i
           ON i.loan_id = l.id AND i.due_on < m.day AND i.due_on >= m.day - {HORIZON_DAYS} AND i.total > 0
+    """,
+    features.LOANS: f"""
+        SELECT m.row, m.day - l.disbursed_on AS age, coalesce(l.settled_on >= m.day, true) AS open
+        FROM m JOIN lending_loan l
+          ON l.customer_id = m.customer_id AND l.disbursed_on < m.day AND l.disbursed_on >= m.day - {HORIZON_DAYS}
+    """,
+    # The application that is judged is one of them: it was submitted at the moment itself.
+    features.APPLICATIONS: """
+        SELECT m.row FROM m JOIN lending_application a
+          ON a.customer_id = m.customer_id AND a.submitted_at <= m.as_of
+         AND a.submitted_at > m.as_of - interval '365 days'
     """,
     # An income that was changed later: the change says what it was before.
     features.PROFILE: """
@@ -116,9 +151,12 @@ SOURCES: Mapping[str, str] = {
         ) later ON true
     """,
     features.LINE: """
-        SELECT m.row, change.base_limit, coalesce(books.used, 0) AS used
+        SELECT m.row, change.base_limit, coalesce(books.used, 0) AS used, m.day - change.opened_on AS line_age,
+               (SELECT count(*) FROM lending_limitchange cut
+                WHERE cut.line_id = change.id AND cut.after < cut.before AND cut.at < m.as_of
+                  AND cut.at >= m.as_of - interval '365 days') AS cuts
         FROM m JOIN LATERAL (
-            SELECT l.id, c.after AS base_limit FROM lending_creditline l
+            SELECT l.id, l.opened_on, c.after AS base_limit FROM lending_creditline l
             JOIN lending_limitchange c ON c.line_id = l.id
             WHERE l.customer_id = m.customer_id AND c.at < m.as_of
             ORDER BY c.at DESC, c.id DESC LIMIT 1
@@ -136,9 +174,10 @@ SOURCES: Mapping[str, str] = {
     features.ACCOUNTS: f"""
         SELECT year.row, year.asked, year.year = max(year.year) OVER w AS newest,
                year.year = max(year.year) OVER w - 1 AS year_before,
+               m_day - make_date(year.year, 12, 31) AS accounts_age,
                {", ".join(f"(year.figures ->> '{name}')::numeric AS {name}" for name in FIGURES)}
         FROM (
-            SELECT DISTINCT ON (m.row, f.year) m.row, m.asked, f.year, f.figures
+            SELECT DISTINCT ON (m.row, f.year) m.row, m.asked, m.day AS m_day, f.year, f.figures
             FROM m JOIN risk_financialstatement f ON f.company_id = m.customer_id AND f.filed_at <= m.as_of
             ORDER BY m.row, f.year, f.filed_at DESC
         ) year
@@ -147,9 +186,9 @@ SOURCES: Mapping[str, str] = {
     # The record of an industry is taken once a month, so that a day's applications share it.
     features.INDUSTRY: f"""
         SELECT m.row, record.default_rate
-        FROM m JOIN (
+        FROM {IN_INDUSTRY} m JOIN (
             SELECT asked.industry_id, asked.month, avg(customers.bad::int) AS default_rate
-            FROM (SELECT DISTINCT industry_id, date_trunc('month', day)::date AS month FROM m) asked
+            FROM (SELECT DISTINCT industry_id, month FROM {IN_INDUSTRY} m) asked
             JOIN LATERAL (
                 SELECT c.id, bool_or(least(i.paid_on, asked.month) - i.due_on >= {LATE_DAYS}) AS bad
                 FROM lending_customer c JOIN lending_loan l ON l.customer_id = c.id
@@ -159,7 +198,48 @@ SOURCES: Mapping[str, str] = {
                 GROUP BY c.id
             ) customers ON true
             GROUP BY 1, 2 HAVING count(*) >= {INDUSTRY_MINIMUM}
-        ) record ON record.industry_id = m.industry_id AND record.month = date_trunc('month', m.day)::date
+        ) record USING (industry_id, month)
+    """,
+    # The company's newest year beside the median of the newest years that its industry had filed by the month.
+    features.PEERS: f"""
+        SELECT m.row, own.*, peer.*
+        FROM {IN_INDUSTRY} m
+        JOIN LATERAL (
+            SELECT {RATIOS} FROM risk_financialstatement f
+            WHERE f.company_id = m.customer_id AND f.filed_at <= m.as_of
+            ORDER BY f.year DESC, f.filed_at DESC LIMIT 1
+        ) own ON true
+        JOIN (
+            SELECT asked.industry_id, asked.month, {MEDIANS}
+            FROM (SELECT DISTINCT industry_id, month FROM {IN_INDUSTRY} m) asked
+            JOIN LATERAL (
+                SELECT DISTINCT ON (f.company_id) {RATIOS}
+                FROM lending_customer c JOIN risk_financialstatement f ON f.company_id = c.id
+                WHERE c.industry_id = asked.industry_id
+                  AND f.filed_at < asked.month AND f.filed_at >= asked.month - {HORIZON_DAYS}
+                ORDER BY f.company_id, f.year DESC, f.filed_at DESC
+            ) newest ON true
+            GROUP BY 1, 2 HAVING count(*) >= {INDUSTRY_MINIMUM}
+        ) peer USING (industry_id, month)
+    """,
+    # An invoice is open until its payment is told of under the same order; without one it stays open.
+    features.INVOICES: """
+        SELECT told.row, told.asked, told.amount, told.buyer, paid.day IS NULL AS open,
+               coalesce(paid.day, told.day) - told.invoiced_on AS days_open,
+               CASE WHEN told.buyer IS NOT NULL
+                    THEN sum(told.amount) OVER (PARTITION BY told.row, told.buyer) END AS of_buyer
+        FROM (
+            SELECT m.row, m.asked, m.day, e.amount, e.order_ref, nullif(e.data ->> 'buyer', '') AS buyer,
+                   (e.at AT TIME ZONE %(zone)s)::date AS invoiced_on
+            FROM m JOIN risk_platformevent e ON e.customer_id = m.customer_id AND e.kind = 'INVOICE'
+             AND e.at < m.as_of AND e.at >= m.midnight - interval '365 days'
+        ) told
+        LEFT JOIN (
+            SELECT m.row, e.order_ref, min((e.at AT TIME ZONE %(zone)s)::date) AS day
+            FROM m JOIN risk_platformevent e ON e.customer_id = m.customer_id AND e.kind = 'INVOICE_PAID'
+             AND e.at < m.as_of AND e.at >= m.midnight - interval '365 days' AND e.order_ref <> ''
+            GROUP BY 1, 2
+        ) paid ON paid.row = told.row AND paid.order_ref = told.order_ref
     """,
 }  # fmt: skip
 
@@ -173,4 +253,5 @@ def _query(segment: str) -> str:
         columns = ", ".join(f"{feature.sql} AS {feature.name}" for feature in found)
         parts.append(f", {source} AS (SELECT s.row, {columns} FROM ({SOURCES[source]}) s GROUP BY s.row)")
     joins = " ".join(f"LEFT JOIN {source} USING (row)" for source in sources)
-    return f"{' '.join(parts)} SELECT {', '.join(features.names(segment))} FROM m {joins} ORDER BY m.row"
+    columns = ", ".join(f"{feature.source}.{feature.name}" for feature in features.BY_SEGMENT[segment])
+    return f"{' '.join(parts)} SELECT {columns} FROM m {joins} ORDER BY m.row"

@@ -12,6 +12,7 @@ from lending.models import CreditLine, LineHold, User
 from lending.services import lines, notices
 from risk.engine.controls import ALERT
 from risk.models import Alert, Appeal
+from risk.selectors.appeals import reviewed_cut
 from risk.services import alerts
 
 LONGEST = 2000
@@ -23,9 +24,10 @@ def open(*, line_id: int, text: str, by: User | None, at: datetime) -> Appeal:
     text = _text(text, "text")
     line = CreditLine.objects.select_for_update(of=("self",)).select_related("customer").get(pk=line_id)
     alert = _standing(line).first()
-    if alert is None and not _held(line):
+    review = reviewed_cut(line)
+    if alert is None and review is None and not _held(line):
         raise Refused("nothing_to_appeal", _("No control has cut or suspended this line."))
-    appeal = Appeal(customer=line.customer, line=line, alert=alert, text=text, opened_at=at)
+    appeal = Appeal(customer=line.customer, line=line, alert=alert, review=review, text=text, opened_at=at)
     try:
         with transaction.atomic():
             appeal.save(force_insert=True)
@@ -83,6 +85,9 @@ def _undo(line: CreditLine, answer: str, by: User, at: datetime) -> None:
     for alert in _standing(line):
         alerts.lift(alert_id=alert.pk, note=answer, by=by, at=at)
     lines.lift_hold(line_id=line.pk, cause=LineHold.Cause.CONTROL, by=by, at=at, note=answer)
+    line.refresh_from_db(fields=["base_limit"])
+    if review := reviewed_cut(line):
+        lines.restore(line_id=line.pk, to=review.limit_before, cause=answer, by=by, at=at)
 
 
 def _text(text: str, field: str) -> str:

@@ -11,15 +11,15 @@ from django.utils import timezone
 
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Customer, Event
+from lending.models import Application, Event
 from lending.services import applications
 from lending.shares import EVERYBODY, Share
 from risk.engine import policy
 from risk.judgment import Judgment
-from risk.models import Assessment, ModelVersion, PolicyVersion
+from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segment_of
 from risk.selectors import decisions, facts
 from risk.selectors.features import Moment, Vector, vectors_at
-from risk.services import filings
+from risk.services import failures, filings
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +42,36 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     """Decide up to `limit` submitted applications, oldest first; returns how many were decided here.
 
     Safe to run from several workers at once: each row is claimed under its lock. `BATCH` of them are decided in one
-    transaction; where that fails, one by one, so that one which fails is logged and left waiting, and holds up none
-    of the others. `on` is the day of `at` unless given; of the customers, those in `share` are looked at.
+    transaction; where that fails, one by one, so that one which fails is noted (see `failures`), tried again later, and
+    holds up none of the others. `on` is the day of `at` unless given; of the customers, those in `share` are looked at.
     """
     on = on or timezone.localtime(at).date()
-    waiting = share.of_customers(Application.objects.filter(**WAITING)).select_related("customer")
-    found = list(waiting.order_by("submitted_at", "pk")[:limit])
-    panels = {segment: panel(segment) for segment in {row.customer.kind for row in found}}
-    vectors = _vectors(found)
+    waiting = failures.ready(share.of_customers(Application.objects.filter(**WAITING)), at)
+    rows = waiting.select_related("customer", "product", "scoring_failure").order_by("submitted_at", "pk")
+    vectors, found = _vectors_that_can_be(list(rows[:limit]), at)
+    panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
-    return sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
+    scored = sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
+    if failed_before := [row.pk for row in found if hasattr(row, "scoring_failure")]:
+        failures.settle(application_ids=failed_before)
+    return scored
+
+
+def _vectors_that_can_be(
+    rows: Sequence[Application], at: datetime
+) -> tuple[dict[int, Vector], list[Application]]:
+    """The features of the applications, and those that have any: what one of them breaks is noted with that one."""
+    try:
+        return _vectors(rows), list(rows)
+    except Exception:
+        log.exception("features of %s could not be computed", [row.pk for row in rows])
+    vectors: dict[int, Vector] = {}
+    for row in rows:
+        try:
+            vectors |= _vectors([row])
+        except Exception as error:
+            failures.note(application_id=row.pk, error=error, at=at)
+    return vectors, [row for row in rows if row.pk in vectors]
 
 
 def _score_batch(
@@ -63,10 +83,11 @@ def _score_batch(
 ) -> int:
     try:
         return len(_score(application_ids, vectors, panels, at, on))
-    except Exception:
+    except Exception as error:
         log.exception("applications %s could not be scored", application_ids)
-    if len(application_ids) == 1:
-        return 0
+        if len(application_ids) == 1:
+            failures.note(application_id=application_ids[0], error=error, at=at)
+            return 0
     return sum(_score_batch([pk], vectors, panels, at, on) for pk in application_ids)
 
 
@@ -75,10 +96,10 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
 
     One that was assessed before keeps its assessment; one that does not wait for a decision has none.
     """
-    row = Application.objects.select_related("customer").get(pk=application_id)
+    row = Application.objects.select_related("customer", "product").get(pk=application_id)
     if row.state != Application.State.SUBMITTED:
         return Assessment.objects.filter(application=row).first()
-    panels = {row.customer.kind: panel(row.customer.kind)}
+    panels = {segment_of(row): panel(segment_of(row))}
     return next(iter(_score([row.pk], _vectors([row]), panels, at, on)), None)
 
 
@@ -97,9 +118,9 @@ def panel(segment: str) -> Panel:
 def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:
     """The features of each application as of its submission, with the accounts that it brought."""
     found: dict[int, Vector] = {}
-    for segment in Customer.Kind.values:
-        mine = [row for row in rows if row.customer.kind == segment]
-        if segment == Customer.Kind.COMPANY:
+    for segment in Segment.values:
+        mine = [row for row in rows if segment_of(row) == segment]
+        if segment != Segment.PERSON:
             for row in mine:
                 filings.file_answers(row)
         moments = [Moment(row.customer_id, _submitted(row)) for row in mine]
@@ -124,7 +145,7 @@ def _score(
     inputs = facts.inputs_many(claimed, [vectors[row.pk] for row in claimed], on)
     cases = []
     for row, known in zip(claimed, inputs, strict=True):
-        judges = panels[row.customer.kind]
+        judges = panels[segment_of(row)]
         cases.append(_Case(row, judges, known, decisions.judged(judges.champion, judges.live, known)))
     _decide(cases, at, on)
     made = bulk.create_many([_assessment(case, at) for case in cases])

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from django.core.files.base import ContentFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -26,31 +26,20 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from lending import events
 from lending.models import User
 from risk import features
-from risk.engine import metrics, training
+from risk.engine import metrics, monitoring, training
 from risk.engine.binning import MAX_BINS
 from risk.engine.scorecard import FACTOR, OFFSET, FeatureSpec, Scorecard, numbers
 from risk.models import Dataset, ModelVersion
+from risk.provenance import code_version
+from risk.selectors import outcomes
 from risk.selectors.features import Moment, Vector, vectors_at
+from risk.selectors.outcomes import BAD_DAYS, WINDOW_DAYS
+from risk.services import rivals
 
-BAD_DAYS = 30
-WINDOW_DAYS = 180
 TRAIN_SHARE = 0.7  # of the bad ones, by time of submission: what is rare must be in both parts
 MINIMUM_BAD_TRAIN, MINIMUM_BAD_TEST, MINIMUM_ROWS = 14, 6, 150
 FEW_BAD = 20  # with fewer of them to test on, the AUC is a rough guess
 WEAK_AUC, LEAK_AUC, LEAK_IV = 0.55, 0.90, 0.5
-
-MATURED = """
-    SELECT a.id, a.customer_id, a.submitted_at,
-           bool_or(least(i.paid_on, %(day)s) - i.due_on >= %(bad_days)s) AS bad
-    FROM lending_application a
-    JOIN lending_customer c ON c.id = a.customer_id AND c.kind = %(segment)s
-    LEFT JOIN lending_creditline line ON line.application_id = a.id
-    JOIN lending_loan l ON l.application_id = a.id OR l.line_id = line.id
-    JOIN lending_instalment i ON i.loan_id = l.id AND i.total > 0
-    WHERE coalesce(line.opened_on, l.disbursed_on) <= %(day)s - %(window)s
-      AND i.due_on <= coalesce(line.opened_on, l.disbursed_on) + %(window)s - %(bad_days)s
-    GROUP BY a.id ORDER BY a.submitted_at, a.id
-"""
 
 
 class TooLittleData(Exception):
@@ -106,7 +95,8 @@ def train(
     """
     run = _prepare(segment, as_of, window_days)
     card, measured = fit(run, seed=seed)
-    return _keep(run, card, measured | {"window_days": window_days}, by=by, at=at)
+    made = rivals.train(_rows(run, run.earlier), _rows(run, run.later), run.specs, seed=seed)
+    return _keep(run, card, measured | {"window_days": window_days}, made, by=by, at=at)
 
 
 def fit(run: Training, *, seed: int = 1) -> tuple[Scorecard, dict[str, Any]]:
@@ -122,25 +112,15 @@ def fit(run: Training, *, seed: int = 1) -> tuple[Scorecard, dict[str, Any]]:
         card = training.train(earlier, bad, run.specs, seed=seed, groups=groups, max_bins=_bins(sum(bad)))
     if not card.features:
         raise TooLittleData(f"Nothing in {run.split} applications of {run.segment} tells good from bad.")
-    return card, _measure(card, run) | {"seed": seed, "bad_days": BAD_DAYS}
+    made_by = {"code": code_version(), "specs": [[spec.name, spec.sign, spec.kind] for spec in run.specs]}
+    return card, _measure(card, run) | {"seed": seed, "bad_days": BAD_DAYS, **made_by}
 
 
 def matured(segment: str, as_of: datetime, window_days: int) -> list[Case]:
     """Every application with a known end, with its features as of its submission, oldest first."""
-    arguments: dict[str, Any] = {
-        "segment": segment,
-        "day": timezone.localtime(as_of).date(),
-        "window": window_days,
-        "bad_days": BAD_DAYS,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(MATURED, arguments)
-        rows = cursor.fetchall()
-    vectors = vectors_at(segment, [Moment(customer_id, moment) for _id, customer_id, moment, _bad in rows])
-    return [
-        Case(application_id, customer_id, submitted_at, bad, vector)
-        for (application_id, customer_id, submitted_at, bad), vector in zip(rows, vectors, strict=True)
-    ]
+    rows = outcomes.matured(segment, timezone.localtime(as_of).date(), window_days)
+    vectors = vectors_at(segment, [Moment(row.customer_id, row.submitted_at) for row in rows])
+    return [Case(*row, vector) for row, vector in zip(rows, vectors, strict=True)]
 
 
 def _prepare(segment: str, as_of: datetime, window_days: int) -> Training:
@@ -187,6 +167,7 @@ def _measure(card: Scorecard, run: Training) -> dict[str, Any]:
     measured = {
         **found,
         "psi": metrics.psi(scores["train"], scores["test"]),
+        "score_bins": monitoring.baseline(scores["train"]),
         "grades": _grades(card, scores["test"], pds["test"], bad["test"]),
         "features": [_feature(spec.name, card, run, bad["train"]) for spec in run.specs],
     }
@@ -196,6 +177,10 @@ def _measure(card: Scorecard, run: Training) -> dict[str, Any]:
 
 def _columns(run: Training, cases: Sequence[Case]) -> dict[str, np.ndarray]:
     return {name: numbers(column, name) for name, column in run.table(cases).items()}
+
+
+def _rows(run: Training, cases: Sequence[Case]) -> rivals.Rows:
+    return _columns(run, cases), np.array([case.bad for case in cases], dtype=int)
 
 
 def _grades(card: Scorecard, scores: np.ndarray, pds: np.ndarray, bad: np.ndarray) -> list[dict[str, Any]]:
@@ -272,7 +257,13 @@ def _plain(value: Any) -> Any:
 
 @transaction.atomic
 def _keep(
-    run: Training, card: Scorecard, measured: dict[str, Any], *, by: User | None, at: datetime
+    run: Training,
+    card: Scorecard,
+    measured: dict[str, Any],
+    made: Sequence[tuple[str, bytes, dict[str, Any]]],
+    *,
+    by: User | None,
+    at: datetime,
 ) -> ModelVersion:
     versions = ModelVersion.objects.filter(segment=run.segment)
     model = ModelVersion(
@@ -288,6 +279,7 @@ def _keep(
     if not any(finding.startswith("BLOCKS") for finding in measured["findings"]):
         model.validate()
     model.save(force_insert=True)
+    rivals.keep(model, [(kind, content, _plain(figures)) for kind, content, figures in made], at=at)
     events.record("model.trained", model, by=by, at=at, sha256=model.sha256, test_auc=measured["test"]["auc"])
     return model
 

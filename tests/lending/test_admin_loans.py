@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +14,14 @@ from lending.models import (
     BusinessDate,
     JournalLine,
     Loan,
+    Offer,
     Product,
     ReliefRequest,
     Transaction,
+    UnappliedMoney,
 )
 from lending.services import applications, loans, offers, restructure, tranches
 from tests.lending.admin_support import button, desk, page, words
-from tests.lending.web_support import read_long_enough
 
 D = Decimal
 Make = Callable[..., Any]
@@ -71,6 +72,19 @@ def test_a_prepayment_is_shown_then_confirmed(make_loan: Make) -> None:
     again = accountant.post(button(loan, "prepay"), form | {"step": "confirm"}, follow=True)
     assert again.status_code == 200
     assert loan.transactions.filter(type="PREPAYMENT").count() == 1
+
+
+def test_a_repayment_dated_ahead_is_held(make_loan: Make) -> None:
+    loan, accountant = make_loan("1200", 6), desk("accountant")
+    ahead = BusinessDate.current() + timedelta(days=3)
+    form, shown = fill(accountant, loan, "repay", amount="10", channel="bank", value_on=ahead.isoformat())
+    assert "before that day closes" in words(shown)
+    sent = form | {"step": "confirm", "seen": seen_on(shown)}
+    done = accountant.post(button(loan, "repay"), sent, follow=True)
+    assert "will be posted when its day closes" in words(done)
+    held = UnappliedMoney.objects.get()
+    assert (held.loan_id, held.value_on, held.left) == (loan.pk, ahead, D("10.00"))
+    assert not loan.transactions.filter(type="REPAYMENT").exists()
 
 
 def test_a_preview_that_no_longer_holds_is_shown_again(make_loan: Make, at: Any) -> None:
@@ -210,7 +224,7 @@ def test_a_loan_goes_out_in_tranches(make_customer: Make, product: Make, at: Any
     decided = applications.decide(application_id=asked.pk, outcome="APPROVE", on=on, amount=whole, **stamp)
     offer = decided.offers.get()
     offers.show(offer_id=offer.pk, **stamp)
-    read_long_enough(offer)
+    Offer.objects.filter(pk=offer.pk).update(shown_at=at - timedelta(minutes=1))
     offers.accept(offer_id=offer.pk, on=on, **stamp)
     loan = Loan.objects.get(application=asked)
     assert (loan.principal, loan.principal_amount) == (first, whole)

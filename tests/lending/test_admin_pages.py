@@ -242,6 +242,7 @@ def test_changes_in_words() -> None:
         "cause": "Arrears",
         "amount": "5.00",
     }
+    assert dict(timeline.changes({"wish": "ARREARS"})) == {"wish": "Paying what is overdue in parts"}
     assert list(timeline.changes({})) == []
 
 

@@ -1,17 +1,19 @@
 """Two connections at once: whatever the order, money moves once and limits hold."""
 
 from collections.abc import Callable
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from lending import reference
 from lending.errors import Refused
 from lending.models import BusinessDate, CreditLine, DayClose, Loan, Product, Transaction
 from lending.selectors.ledger import tie_out
-from lending.services import close, customers, lines, loans, purchases
+from lending.services import accrual, billed_ahead, close, customers, lines, loans, purchases, refold
 
 from .conftest import MONDAY, moment
 from .race_support import at_once
@@ -125,6 +127,31 @@ def _steps() -> list[str]:
     from django.conf import settings
 
     return settings.CLOSE_STEPS
+
+
+def test_a_payment_waits_for_the_bill_of_its_shard(line: CreditLine) -> None:
+    """Else it would fold the loan on one day while the close bills it on the other."""
+    loan = bought(line)
+    while BusinessDate.current() < loan.instalments.get(number=1).due_on + timedelta(days=3):
+        close.close_day(at=moment(BusinessDate.current()))
+    day = BusinessDate.current()
+    close.begin(at=moment(day))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            row = DayClose.objects.select_for_update().get(date=day, step=billed_ahead.OPEN_DAY)
+            row.start(at=moment(day))
+            paid = pool.submit(
+                at_once, lambda: loans.settle(loan_id=loan.pk, key="p", by=None, at=AT, on=day)
+            )
+            with pytest.raises(TimeoutError):
+                paid.result(timeout=0.3)
+            accrual.open_day(on=day, at=moment(day))
+            row.finish(rows=1, at=moment(day))
+            row.save()
+        paid.result(timeout=20)
+    close.close_day(at=moment(day))
+    assert not refold.is_behind(loan_id=loan.pk, on=BusinessDate.current())
+    assert [row.difference for row in tie_out()] == [0] * 5
 
 
 def test_a_close_that_dies_between_two_steps_goes_on_where_it_stood(line: CreditLine, settings: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 from lending.errors import Refused
 from lending.models import (
     ApprovalRequest,
+    BusinessDate,
     JournalEntry,
     Loan,
     Notice,
@@ -17,9 +18,9 @@ from lending.models import (
     UnappliedMoney,
 )
 from lending.selectors.ledger import tie_out, trial_balance
-from lending.services import approvals, ledger, loans, unapplied
+from lending.services import approvals, close, ledger, loans, unapplied
 
-from .conftest import MONDAY
+from .conftest import MONDAY, moment
 from .ledger_support import standing
 
 D = Decimal
@@ -69,6 +70,49 @@ def test_bad_amounts_are_refused(hold: Make, amount: str) -> None:
 def test_a_receipt_of_tomorrow_is_refused(hold: Make) -> None:
     with pytest.raises(Refused, match="future"):
         hold(received_on=MONDAY + timedelta(days=1))
+
+
+def test_a_payment_dated_ahead_waits_for_its_day_and_is_posted_once(make_loan: Make, at: datetime) -> None:
+    loan = make_loan("1200", 3)
+    stamp = {"by": None, "at": at, "on": MONDAY}
+    day = MONDAY + timedelta(days=2)
+    asked = {"loan_id": loan.pk, "amount": D("300"), "key": "later", "value_on": day}
+    money = unapplied.repay(**asked, **stamp)
+    assert unapplied.repay(**asked, **stamp) == money
+    with pytest.raises(Refused, match="another transaction"):
+        unapplied.repay(**asked | {"amount": D("301")}, **stamp)
+    with pytest.raises(Refused, match="year ahead"):
+        unapplied.repay(**asked | {"key": "never", "value_on": MONDAY + timedelta(days=400)}, **stamp)
+    with pytest.raises(Refused, match="future"):
+        unapplied.apply(unapplied_id=money.pk, loan_id=loan.pk, amount=D("300"), key="soon", **stamp)
+    paid = Transaction.objects.filter(loan=loan, type="REPAYMENT")
+    assert (money.left, money.reason, paid.exists()) == (D("300"), "AHEAD", False)
+    for _day in range(2):
+        close.close_day(at=moment(BusinessDate.current(), 23))
+    assert not paid.exists()
+    for _day in range(2):
+        close.close_day(at=moment(BusinessDate.current(), 23))
+    assert [(one.amount, one.value_on, one.booked_on) for one in paid] == [(D("300.00"), day, day)]
+    money.refresh_from_db()
+    assert (money.state, money.left) == ("APPLIED", D(0))
+    books_agree()
+
+
+def test_a_payment_dated_ahead_of_a_loan_that_is_settled_by_then_stays_held(
+    make_loan: Make, at: datetime
+) -> None:
+    loan = make_loan("1200", 3)
+    stamp = {"by": None, "at": at, "on": MONDAY}
+    day = MONDAY + timedelta(days=1)
+    money = unapplied.repay(loan_id=loan.pk, amount=D("300"), key="later", value_on=day, **stamp)
+    loans.settle(loan_id=loan.pk, key="all", channel="bank", **stamp)
+    with pytest.raises(Refused, match="takes no payments"):
+        unapplied.repay(loan_id=loan.pk, amount=D("1"), key="more", value_on=day, **stamp)
+    for _day in range(2):
+        close.close_day(at=moment(BusinessDate.current(), 23))
+    money.refresh_from_db()
+    assert (money.state, money.left) == ("HELD", D("300.00"))
+    books_agree()
 
 
 def test_it_is_applied_to_a_loan_without_touching_the_bank_again(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from risk.models import CustomerDay
+from risk.models import CustomerDay, PlatformEvent
 from risk.services.events import EventRow, IngestResult, ingest
 from tests.lending.conftest import (  # noqa: F401 - fixtures
     MONDAY,
@@ -37,7 +37,7 @@ def row(
     values = {
         "source": "shop",
         "external_id": f"e{next(_numbers)}",
-        "amount": amount if kind in ("ORDER", "RETURN", "CANCEL", "INVOICE", "INVOICE_PAID") else None,
+        "amount": amount if kind in PlatformEvent.MONEY else None,
     }
     return EventRow(customer_ref=ref, kind=kind, at=at or moment(MONDAY, 9), **values | rest)
 

@@ -35,9 +35,12 @@ def test_events_become_daily_sums(alice, tell):
         row("alice", "DISPUTE"),
         row("alice", "INVOICE", amount="7"),
         row("alice", "INVOICE_PAID", amount="6"),
+        row("alice", "GOODS_RECEIVED", amount="9"),
+        row("alice", "GOODS_RECEIVED", amount="4", data={"promised_on": "2026-03-01"}),
+        row("alice", "GOODS_REJECTED", amount="3"),
         row("alice", "ADDRESS_CHANGE"),
     )
-    assert (result.accepted, result.duplicates, result.refused) == (10, 0, [])
+    assert (result.accepted, result.duplicates, result.refused) == (13, 0, [])
     assert sums(alice.pk) == {
         "orders": 2,
         "order_amount": Decimal("200.50"),
@@ -53,6 +56,11 @@ def test_events_become_daily_sums(alice, tell):
         "invoice_amount": Decimal("7.00"),
         "invoices_paid": 1,
         "invoice_paid_amount": Decimal("6.00"),
+        "goods_received": 2,
+        "late_goods": 1,
+        "goods_amount": Decimal("13.00"),
+        "rejections": 1,
+        "rejected_amount": Decimal("3.00"),
         "address_changes": 1,
     }
 

@@ -73,7 +73,9 @@ def test_who_differs_only_in_marketing_gets_the_same_limit_and_price(priced, app
     assert one.fingerprints == two.fingerprints
     assert (two.outcome, two.limit, two.fee_rate) == ("APPROVE", Decimal("6000"), Decimal("0.004"))
     offers = [Application.objects.get(pk=each.pk).offers.get() for each in (plain, wooed)]
-    assert len({(offer.amount, offer.annual_rate, offer.fee_rate, offer.annual_cost) for offer in offers}) == 1
+    assert (
+        len({(offer.amount, offer.annual_rate, offer.fee_rate, offer.annual_cost) for offer in offers}) == 1
+    )
 
 
 def test_every_other_column_of_a_customer_is_known_as_a_risk_input():
@@ -88,5 +90,7 @@ def test_every_other_column_of_a_customer_is_known_as_a_risk_input():
 
 def test_no_feature_and_no_fact_reads_marketing_data():
     words = re.compile(r"market|member|campaign|coupon|loyal|advert", re.IGNORECASE)
-    assert not [one.name for one in features.ALL.values() if words.search(one.sql) or words.search(one.source)]
+    assert not [
+        one.name for one in features.ALL.values() if words.search(one.sql) or words.search(one.source)
+    ]
     assert not words.search(inspect.getsource(facts))

@@ -10,11 +10,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from lending import reference
+from lending import clock, reference
 from lending.errors import Refused
 from lending.models import Application, Customer, Event, Notice, Product, RuleParameter
 from lending.services import applications, close, customers, offers
 from lending.words import reason
+from risk import features
 from risk.models import Assessment, FinancialStatement, ModelVersion, PolicyVersion
 from risk.reasons import RULES, choices, codes, reason_text
 from risk.selectors import decisions
@@ -221,7 +222,9 @@ def test_the_task_finds_what_waits_and_one_failure_holds_up_nobody(apply, model,
     assert states == {first.pk: "SUBMITTED", second.pk: "OFFERED"}
     assert not Assessment.objects.filter(application=first).exists()
     monkeypatch.undo()
-    score_applications()
+    score_applications()  # after a failure comes a pause
+    assert Application.objects.get(pk=first.pk).state == "SUBMITTED"
+    assert scoring.score_waiting(at=clock.now() + timedelta(minutes=1), on=MONDAY) == 1
     assert Application.objects.get(pk=first.pk).state == "REFERRED"
 
 
@@ -388,6 +391,23 @@ def test_a_red_industry_is_declined(apply, approver, at):
     application.customer.industry.standing = "RED"
     application.customer.industry.save()
     assert score(application)[1].reasons == ["INDUSTRY_STOP"]
+
+
+# --- suppliers ----------------------------------------------------------------------------------------------
+
+
+def test_a_supplier_is_judged_by_models_and_policies_of_its_own(apply, approver, at):
+    champion(approver, at, segment="COMPANY", leverage=(0.8, 2.0))
+    champion(approver, at, segment="SUPPLIER", disputes_180d=(5, 2.0))
+    made, _application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (made.model.segment, made.policy.segment, made.outcome) == ("SUPPLIER", "SUPPLIER", "APPROVE")
+    assert set(made.features) == set(features.names("SUPPLIER"))
+
+
+def test_a_supplier_without_a_champion_goes_to_a_person(apply, approver, at):
+    champion(approver, at, segment="COMPANY")
+    _made, application = score(apply(code="supplier-advance", amount="90000", industry_id="F"))
+    assert (application.state, application.reasons) == ("REFERRED", ["NO_SCORE"])
 
 
 # --- governance ---------------------------------------------------------------------------------------------

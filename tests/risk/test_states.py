@@ -19,6 +19,7 @@ MACHINES = {
         "validate": ({}, {"DRAFT": "VALIDATED"}),
         "challenge": ({}, {"VALIDATED": "CHALLENGER"}),
         "promote": ({"approver": WHO, "at": AT}, {"VALIDATED": "CHAMPION", "CHALLENGER": "CHAMPION"}),
+        "reinstate": ({"approver": WHO, "at": AT}, {"RETIRED": "CHAMPION"}),
         "retire": (
             {"at": AT},
             dict.fromkeys(["DRAFT", "VALIDATED", "CHALLENGER", "CHAMPION"], "RETIRED"),

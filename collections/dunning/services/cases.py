@@ -1,8 +1,9 @@
 """Cases open, follow the arrears, and close by themselves; people assign, pause and resume them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from django.contrib.postgres.aggregates import BoolOr
 from django.db import transaction
@@ -13,12 +14,16 @@ from dunning.engine import worklist
 from dunning.models import Case, Contact, Promise, Strategy
 from dunning.models.contact import Party
 from dunning.selectors import arrears
+from dunning.selectors.arrears import unnested
 from dunning.services import turn
 from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Loan, Transaction, User
 from risk.models import Assessment
 
+T = TypeVar("T")
+# So many cases or contacts are worked on at a time.
+BATCH = 5000
 FIGURES = ("overdue", "oldest_due_on", "as_of", "expected", "next_action_on")
 
 
@@ -29,15 +34,30 @@ def refresh(*, on: date, at: datetime) -> int:
     """
     turn.take()
     owed = arrears.overdue(on)
-    cases = {case.customer_id: case for case in _open_cases().select_for_update(of=("self",))}
-    gone = [case for customer_id, case in cases.items() if customer_id not in owed]
-    new = sorted(customer_id for customer_id in owed if customer_id not in cases)
-    changed = [case for case in cases.values() if _follow(case, owed.get(case.customer_id), on)]
+    known = dict(_open_cases().values_list("customer_id", "pk"))
+    new = sorted(customer_id for customer_id in owed if customer_id not in known)
+    moved = sum(_follow_up(part, owed, on=on, at=at) for part in parts(sorted(known.values())))
+    for part in parts(new):
+        opened = _open(part, owed, on=on, at=at)
+        _appraise(opened, on)
+        bulk.update_many(opened, ["expected"])
+    return moved + len(new)
+
+
+def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The rows in parts of BATCH, so that what one day needs of memory does not grow with the book."""
+    return (rows[first : first + BATCH] for first in range(0, len(rows), BATCH))
+
+
+def _follow_up(ids: Sequence[int], owed: Mapping[int, arrears.Owed], *, on: date, at: datetime) -> int:
+    """Close the cases among these of whom nothing is overdue, take over the figures of the others."""
+    cases = list(_open_cases().filter(pk__in=unnested(ids)).select_for_update(of=("self",)))
+    gone = [case for case in cases if case.customer_id not in owed]
+    changed = [case for case in cases if _follow(case, owed.get(case.customer_id), on)]
     _close(gone, on=on, at=at)
-    opened = _open(new, owed, on=on, at=at)
-    _appraise([*changed, *opened], on)
-    bulk.update_many([*changed, *opened], FIGURES)
-    return len(gone) + len(opened) + len(changed)
+    _appraise(changed, on)
+    bulk.update_many(changed, FIGURES)
+    return len(gone) + len(changed)
 
 
 def _open_cases() -> QuerySet[Case]:
@@ -62,7 +82,7 @@ def _open(
     if not customer_ids:
         return []
     strategy = Strategy.objects.get(state=Strategy.State.LIVE)
-    cases = Case.objects.bulk_create(
+    cases = bulk.create_many(
         [
             Case(
                 customer_id=customer_id,
@@ -137,7 +157,7 @@ def _appraise(cases: Sequence[Case], on: date) -> None:
 def _promises_judged(customer_ids: Sequence[int]) -> dict[tuple[int, str], int]:
     """How many promises each customer kept and broke."""
     judged = [Promise.State.KEPT, Promise.State.BROKEN]
-    rows = Promise.objects.filter(customer_id__in=customer_ids, state__in=judged)
+    rows = Promise.objects.filter(customer_id__in=unnested(customer_ids), state__in=judged)
     counts = rows.values_list("customer_id", "state").annotate(count=Count("pk")).order_by()
     return {(customer_id, state): count for customer_id, state, count in counts}
 
@@ -145,14 +165,17 @@ def _promises_judged(customer_ids: Sequence[int]) -> dict[tuple[int, str], int]:
 def _reached(customer_ids: Sequence[int]) -> dict[int, bool]:
     """Whether each customer was ever reached; whom nobody tried to reach is missing."""
     tried = Contact.objects.filter(
-        customer_id__in=customer_ids, state=Contact.State.DONE, party=Party.DEBTOR, connected__isnull=False
+        customer_id__in=unnested(customer_ids),
+        state=Contact.State.DONE,
+        party=Party.DEBTOR,
+        connected__isnull=False,
     )
     return dict(tried.values_list("customer_id").annotate(ever=BoolOr("connected")).order_by())
 
 
 def _probability_of_default(customer_ids: Sequence[int]) -> dict[int, Decimal]:
     """By the latest assessment of each customer; who was never scored is missing."""
-    scored = Assessment.objects.filter(application__customer_id__in=customer_ids, pd__isnull=False)
+    scored = Assessment.objects.filter(application__customer_id__in=unnested(customer_ids), pd__isnull=False)
     latest = scored.order_by("application__customer_id", "-pk").distinct("application__customer_id")
     return {
         customer_id: Decimal(f"{pd:.4f}")

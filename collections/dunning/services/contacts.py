@@ -14,6 +14,7 @@ from dunning.engine import gate as engine
 from dunning.models import Case, Contact, StopRequest
 from dunning.models.contact import UNANSWERED, Outcome, Party
 from dunning.models.strategy import Channel
+from dunning.selectors import arrears
 from dunning.services import gate
 from lending import bulk, events, fields
 from lending.errors import Refused
@@ -51,7 +52,7 @@ def plan(wishes: Sequence[Wish], *, on: date, at: datetime) -> list[Contact]:
     limits = gate.numbers(on)
     contacts = [_judged(wish, known[wish.customer.pk], limits, at) for wish in wishes]
     news = _without_known_refusals(contacts)
-    Contact.objects.bulk_create(news)
+    bulk.create_many(news)
     _queue_messages(list(zip(wishes, contacts, strict=True)), at)
     return contacts
 
@@ -93,7 +94,7 @@ def _without_known_refusals(contacts: Sequence[Contact]) -> list[Contact]:
     if refused:
         rows = Contact.objects.filter(
             state=Contact.State.REFUSED,
-            customer_id__in={contact.customer_id for contact in refused},
+            customer_id__in=arrears.unnested({contact.customer_id for contact in refused}),
             step__in={contact.step for contact in refused},
         )
         known = set(rows.values_list("customer_id", "due_on", "step", "channel", "rule"))

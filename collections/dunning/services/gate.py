@@ -115,7 +115,9 @@ def _debtor(
 
 def _agreed(ids: Sequence[int]) -> dict[int, bool]:
     """Whether each customer agreed to messages, or has taken that back; who was never asked is missing."""
-    asked = Consent.objects.filter(customer_id__in=ids, purpose=Consent.Purpose.ELECTRONIC_NOTICES)
+    asked = Consent.objects.filter(
+        customer_id__in=arrears.unnested(ids), purpose=Consent.Purpose.ELECTRONIC_NOTICES
+    )
     found: dict[int, bool] = {}
     for customer_id, withdrawn_at in asked.values_list("customer_id", "withdrawn_at"):
         found[customer_id] = found.get(customer_id, False) or withdrawn_at is None
@@ -125,7 +127,7 @@ def _agreed(ids: Sequence[int]) -> dict[int, bool]:
 def _stops(ids: Sequence[int]) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
     channels: dict[int, set[str]] = {}
     stopped: dict[int, set[str]] = {}
-    for stop in StopRequest.objects.filter(customer_id__in=ids, lifted_at=None):
+    for stop in StopRequest.objects.filter(customer_id__in=arrears.unnested(ids), lifted_at=None):
         if stop.channel:
             channels.setdefault(stop.customer_id, set()).add(stop.channel)
         else:

@@ -13,6 +13,7 @@ from dunning.engine import strategy as engine
 from dunning.models import Case, Contact, Promise, Strategy, StrategyStep
 from dunning.selectors import arrears
 from dunning.services import contacts, gate, legal, turn
+from dunning.services.cases import parts
 from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Customer, Event, NoticeTemplate, User
@@ -39,9 +40,13 @@ def work(*, on: date, at: datetime) -> int:
 
 def _work_cases(on: date, at: datetime) -> int:
     due = Case.objects.filter(next_action_on__lte=on).exclude(state=Case.State.CLOSED).order_by("pk")
-    cases = list(due.select_for_update(of=("self",)).select_related("customer"))
-    if not cases:
-        return 0
+    ids = list(due.values_list("pk", flat=True))
+    return sum(_work_part(part, on, at) for part in parts(ids))
+
+
+def _work_part(ids: Sequence[int], on: date, at: datetime) -> int:
+    rows = Case.objects.filter(pk__in=arrears.unnested(ids)).order_by("pk").select_related("customer")
+    cases = list(rows.select_for_update(of=("self",)).defer("customer__id_number"))
     plans = _plans({case.strategy_id for case in cases})
     taken = _taken(cases)
     promised = _promised(cases)
@@ -79,7 +84,7 @@ def _plans(strategy_ids: Iterable[int]) -> dict[int, list[engine.Step]]:
 
 def _taken(cases: Sequence[Case]) -> dict[tuple[int, date | None], set[str]]:
     """The codes of the steps that were taken, by customer and due date."""
-    rows = Contact.objects.filter(TAKEN, customer_id__in=[case.customer_id for case in cases])
+    rows = Contact.objects.filter(TAKEN, customer_id__in=arrears.unnested(c.customer_id for c in cases))
     taken: dict[tuple[int, date | None], set[str]] = {}
     for customer_id, due_on, step in rows.exclude(step="").values_list("customer_id", "due_on", "step"):
         taken.setdefault((customer_id, due_on), set()).add(step)
@@ -88,7 +93,9 @@ def _taken(cases: Sequence[Case]) -> dict[tuple[int, date | None], set[str]]:
 
 def _promised(cases: Sequence[Case]) -> dict[int, date]:
     """Until a promise is judged, nobody is chased: the day it is for, by case."""
-    open_promises = Promise.objects.filter(case__in=cases, state=Promise.State.OPEN)
+    open_promises = Promise.objects.filter(
+        case_id__in=arrears.unnested(case.pk for case in cases), state=Promise.State.OPEN
+    )
     return dict(open_promises.values_list("case_id", "due_on"))
 
 
@@ -159,13 +166,16 @@ def _remind(on: date, at: datetime) -> int:
     if live is None:
         return 0
     early = sorted(live.steps.filter(day__lte=0), key=lambda step: step.day)
-    wishes = [wish for step in early for wish in _reminders(step, early, on)]
-    made = contacts.plan(wishes, on=on, at=at)
-    return sum(contact.state != Contact.State.REFUSED for contact in made)
+    planned = 0
+    for step in early:
+        for part in parts(_bills(step, early, on)):
+            made = contacts.plan(_reminders(step, part), on=on, at=at)
+            planned += sum(contact.state != Contact.State.REFUSED for contact in made)
+    return planned
 
 
-def _reminders(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[contacts.Wish]:
-    """One for each customer and day that the step is for and has not been tried for.
+def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[tuple[int, date, Decimal]]:
+    """Customer, day and amount of each bill that the step is for and has not been tried for.
 
     Days that were missed are made up for, unless a later step of the same channel has taken over.
     """
@@ -181,15 +191,18 @@ def _reminders(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> l
     in_arrears = Case.objects.filter(customer_id=OuterRef("loan__customer_id")).exclude(
         state=Case.State.CLOSED
     )
-    sums: dict[tuple[int, date], Decimal] = {
-        (row["loan__customer_id"], row["due_on"]): row["amount"]
-        for row in arrears.coming_due(first, last)
-        .filter(~Exists(tried), ~Exists(in_arrears))
-        .values("loan__customer_id", "due_on")
-        .annotate(amount=Sum("outstanding"))
+    bills = arrears.coming_due(first, last).filter(~Exists(tried), ~Exists(in_arrears))
+    sums = bills.values("loan__customer_id", "due_on").annotate(amount=Sum("outstanding"))
+    return [
+        (row["loan__customer_id"], row["due_on"], row["amount"])
+        for row in sums.order_by("loan__customer_id", "due_on")
         if row["amount"] >= step.min_amount
-    }
-    people = Customer.objects.in_bulk({customer_id for customer_id, _day in sums})
+    ]
+
+
+def _reminders(step: StrategyStep, bills: Sequence[tuple[int, date, Decimal]]) -> list[contacts.Wish]:
+    ids = arrears.unnested({customer_id for customer_id, _day, _amount in bills})
+    people = {person.pk: person for person in Customer.objects.filter(pk__in=ids).defer("id_number")}
     return [
         contacts.Wish(
             customer=people[customer_id],
@@ -200,7 +213,7 @@ def _reminders(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> l
             amount=amount,
             template=step.template,
         )
-        for (customer_id, due_on), amount in sorted(sums.items())
+        for customer_id, due_on, amount in bills
     ]
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--segment", choices=Segment.values, help="only this one (default: both)")
+        parser.add_argument("--segment", choices=Segment.values, help="only this one (default: all)")
         parser.add_argument(
             "--as-of", type=_date, help="as if it were this day, YYYY-MM-DD (default: the business date)"
         )
