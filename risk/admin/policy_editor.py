@@ -34,7 +34,9 @@ FACT_WORDS = {
     "monthly_income": _("Monthly income; of a company a month's revenue"),
     "monthly_spend": _("A month's purchases, or invoices, of the last 90 days"),
     "monthly_due": _("To pay us within 30 days, with what is overdue"),
-    "affordability": _("What a month leaves: income (of a company revenue less costs) less what is due to us"),
+    "affordability": _(
+        "What a month leaves: income (of a company revenue less costs) less what is due to us"
+    ),
     "overdue_days": _("Days past due with us"),
     "blocked": _("Blocked or closed"),
     "consented": _("Agreed to the assessment"),
