@@ -329,6 +329,13 @@ PURCHASE_SCREENS = ["risk.services.screens.screen_purchases"]
 SCORING_TASK = "risk.tasks.score_applications"
 # Where customers pay: a class with the protocol of lending.gateways. The sandbox moves no money.
 PAYMENT_GATEWAY = env.text("PAYMENT_GATEWAY", "lending.gateways.sandbox.Sandbox" if DEBUG else "")
+# Where a credit bureau and an identity check are asked: classes with the protocol of risk.bureaus. The sandboxes ask
+# nobody.
+CREDIT_BUREAU = env.text("CREDIT_BUREAU", "risk.bureaus.sandbox.Bureau" if DEBUG else "")
+IDENTITY_CHECK = env.text("IDENTITY_CHECK", "risk.bureaus.sandbox.Identity" if DEBUG else "")
+# By what decisions on persons are compared (age, region, student, sex): name only what this house lawfully holds.
+# Sex is read off the identity number, counted, and never kept.
+FAIRNESS_GROUPS = [name.strip() for name in env.text("FAIRNESS_GROUPS", "age,region,student").split(",")]
 # Direct debits: how many days before a customer is told, and on which days after the due day an account is asked.
 # "products" may say otherwise for the code of a product: {"pay-later": {"retry_days": [0, 2]}}.
 AUTO_DEBIT: dict = {"notice_days": 2, "retry_days": [0, 1, 3, 7], "products": {}}

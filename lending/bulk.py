@@ -1,7 +1,8 @@
 """Many rows in few statements and few waits, for the paths that money takes.
 
-Each statement has one text per model, whatever the number of rows: values go in as arrays. So the server plans it
-once per connection, and the ORM need not write it anew each time. Within `together` several statements travel at
+Each statement has one text per model, whatever the number of rows: values go in as arrays; a few rows have a text for
+their number, since taking arrays apart costs more than they do. So the server plans each once per connection, and the
+ORM need not write it anew each time. Within `together` several statements travel at
 once instead of one by one. What is read and written is the same as through the ORM: whole rows, typed fields, its
 errors.
 """
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=models.Model)
@@ -25,29 +27,41 @@ else:
     Field = models.Field
 
 
+# So few rows are sent as they are, and not as arrays.
+FEW = 3
+
+
+def _here() -> BaseDatabaseWrapper:
+    """The connection itself: each look through Django's proxy for it costs as much as sending a value."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Statements of this module inside it are sent without waiting for each other; an error shows at its end."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():
+    here = _here()
+    here.ensure_connection()
+    with here.wrap_database_errors, here.connection.pipeline():
         yield
 
 
 def _execute(sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
     """On a cursor that lets the server bind the values: Django's own writes them into the text."""
-    connection.validate_no_broken_transaction()
-    connection.ensure_connection()
-    if connection.queries_logged:
-        connection.queries_log.append({"sql": sql, "time": ""})
+    here = _here()
+    here.validate_no_broken_transaction()
+    here.ensure_connection()
+    if here.queries_logged:
+        here.queries_log.append({"sql": sql, "time": ""})
     send: Callable[..., psycopg.Cursor[Any]] = _send
-    for wrapper in reversed(connection.execute_wrappers):
+    for wrapper in reversed(here.execute_wrappers):
         send = partial(wrapper, send)
-    return send(sql, parameters, False, {"connection": connection, "cursor": None})
+    return send(sql, parameters, False, {"connection": here, "cursor": None})
 
 
-def _send(sql: str, parameters: Sequence[Any], _many: bool, _context: Any) -> psycopg.Cursor[Any]:
-    with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(sql, parameters)
+def _send(sql: str, parameters: Sequence[Any], _many: bool, context: Any) -> psycopg.Cursor[Any]:
+    here = context["connection"]
+    with here.wrap_database_errors:
+        return psycopg.Cursor(here.connection).execute(sql, parameters)
 
 
 class Query(Generic[R]):
@@ -132,8 +146,21 @@ def insert_many(rows: Sequence[models.Model]) -> None:
         return
     model = type(rows[0])
     with_key = rows[0].pk is not None
-    columns = _columns(model, with_key)
-    _execute(_insert(model, with_key), [_array(column, rows, pre_save=True) for column in columns])
+    _execute(*_insertion(model, with_key, rows))
+
+
+def _insertion(
+    model: type[models.Model], with_key: bool, rows: Sequence[models.Model], keys: Sequence[int] = ()
+) -> tuple[str, Sequence[Any]]:
+    """The statement that inserts the rows, and its values; `keys` where they have been drawn for rows without."""
+    ways = _ways_in(model, with_key)
+    arrays = [_array(way, rows) for way in (ways[1:] if keys else ways)]
+    arrays = [list(keys), *arrays] if keys else arrays
+    if len(rows) <= FEW:
+        return _insert_few(model, with_key, len(rows)), [
+            value for row in zip(*arrays, strict=True) for value in row
+        ]
+    return _insert(model, with_key), arrays
 
 
 def create_many(rows: Sequence[M], *, ignore_known: bool = False) -> list[M]:
@@ -154,15 +181,14 @@ def create_many(rows: Sequence[M], *, ignore_known: bool = False) -> list[M]:
 
 def _insert_all(model: type[M], rows: Sequence[M]) -> list[int]:
     """Keys are drawn in the order of the rows; in which order they come back is not promised."""
-    arrays = [_array(column, rows, pre_save=True) for column in _columns(model, False)]
-    return sorted(key for (key,) in _execute(f"{_insert(model, False)} RETURNING id", arrays).fetchall())
+    sql, values = _insertion(model, False, rows)
+    return sorted(key for (key,) in _execute(f"{sql} RETURNING id", values).fetchall())
 
 
 def _insert_new(model: type[M], rows: Sequence[M]) -> list[int | None]:
     keys = Ids(model)(len(rows))
-    arrays = [_array(column, rows, pre_save=True) for column in _columns(model, False)]
-    sql = f"{_insert(model, True)} ON CONFLICT DO NOTHING RETURNING id"
-    written = {key for (key,) in _execute(sql, [keys, *arrays]).fetchall()}
+    sql, values = _insertion(model, True, rows, keys)
+    written = {key for (key,) in _execute(f"{sql} ON CONFLICT DO NOTHING RETURNING id", values).fetchall()}
     return [key if key in written else None for key in keys]
 
 
@@ -175,27 +201,50 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    columns = [_field(model, name) for name in names]
-    arrays = [[row.pk for row in rows], *(_array(column, rows) for column in columns)]
-    _execute(_update(model, tuple(names)), arrays)
+    arrays = [*(_array(way, rows) for way in _ways_of(model, tuple(names))), [row.pk for row in rows]]
+    if len(rows) == 1:
+        _execute(_update_one(model, tuple(names)), [values[0] for values in arrays])
+    else:
+        _execute(_update(model, tuple(names)), arrays)
 
 
-def _array(column: Field, rows: Sequence[models.Model], *, pre_save: bool = False) -> list[Any]:
-    prepare, name = column.get_db_prep_save, column.attname
-    if pre_save and column.pre_save.__func__ is not models.Field.pre_save:  # type: ignore[attr-defined]
-        return [prepare(column.pre_save(row, add=True), connection) for row in rows]
-    if isinstance(column, ArrayField):
-        return [json.dumps(getattr(row, name)) for row in rows]
-    if _goes_as_it_is(column):
-        return [getattr(row, name) for row in rows]
-    return [prepare(getattr(row, name), connection) for row in rows]
-
-
+# How the values of a column come out of a row: the attribute as it is, as a list, through the field, or made by it.
+PLAIN, LIST, PREPARED, MADE = range(4)
+Way = tuple[Field, str, int]
 # Their values are what the driver takes; asking each field again for each row costs more than the statement.
 AS_IT_IS = (models.CharField, models.IntegerField, models.DateField, models.DecimalField, models.BooleanField)
 
 
+def _array(way: Way, rows: Sequence[models.Model]) -> list[Any]:
+    column, name, how = way
+    if how == PLAIN:
+        return [getattr(row, name) for row in rows]
+    if how == LIST:
+        return [json.dumps(getattr(row, name)) for row in rows]
+    prepare, here = column.get_db_prep_save, _here()
+    if how == MADE:
+        return [prepare(column.pre_save(row, add=True), here) for row in rows]
+    return [prepare(getattr(row, name), here) for row in rows]
+
+
 @cache
+def _ways_in(model: type[models.Model], with_key: bool) -> list[Way]:
+    return [_way(column, pre_save=True) for column in _columns(model, with_key)]
+
+
+@cache
+def _ways_of(model: type[models.Model], names: tuple[str, ...]) -> list[Way]:
+    return [_way(_field(model, name), pre_save=False) for name in names]
+
+
+def _way(column: Field, *, pre_save: bool) -> Way:
+    if pre_save and column.pre_save.__func__ is not models.Field.pre_save:  # type: ignore[attr-defined]
+        return column, column.attname, MADE
+    if isinstance(column, ArrayField):
+        return column, column.attname, LIST
+    return column, column.attname, PLAIN if _goes_as_it_is(column) else PREPARED
+
+
 def _goes_as_it_is(column: Field) -> bool:
     kind = column.target_field if isinstance(column, models.ForeignKey) else column
     return type(kind).__module__.startswith("django.") and isinstance(kind, AS_IT_IS)
@@ -248,6 +297,19 @@ def _insert(model: type[models.Model], with_key: bool) -> str:
     return f"INSERT INTO {_table(model)} ({names}) SELECT {values} FROM {source}"  # noqa: S608
 
 
+@cache
+def _insert_few(model: type[models.Model], with_key: bool, count: int) -> str:
+    columns = _columns(model, with_key)
+    names = ", ".join(map(_quoted, columns))
+    values = ", ".join(_unnested(column, _one(column)) for column in columns)
+    rows = ", ".join([f"({values})"] * count)
+    return f"INSERT INTO {_table(model)} ({names}) VALUES {rows}"  # noqa: S608
+
+
+def _one(column: Field) -> str:
+    return f"%s::{_kind(column)}"
+
+
 def _unnested(column: Field, value: str) -> str:
     """The value of a column: as it comes, or a list that came as JSON, since lists of lists would be flattened."""
     if not isinstance(column, ArrayField):
@@ -261,8 +323,15 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
     columns = [_field(model, name) for name in names]
     key = model._meta.pk
     sets = ", ".join(f"{_quoted(c)} = {_unnested(c, f'v.{_quoted(c)}')}" for c in columns)
-    values = f"unnest({_arrays([key, *columns])}) AS v(pk, {', '.join(map(_quoted, columns))})"
+    values = f"unnest({_arrays([*columns, key])}) AS v({', '.join(map(_quoted, columns))}, pk)"
     return f"UPDATE {_table(model)} AS t SET {sets} FROM {values} WHERE t.{_quoted(key)} = v.pk"  # noqa: S608
+
+
+@cache
+def _update_one(model: type[models.Model], names: tuple[str, ...]) -> str:
+    columns, key = [_field(model, name) for name in names], model._meta.pk
+    sets = ", ".join(f"{_quoted(column)} = {_unnested(column, _one(column))}" for column in columns)
+    return f"UPDATE {_table(model)} SET {sets} WHERE {_quoted(key)} = {_one(key)}"  # noqa: S608
 
 
 def _arrays(columns: Sequence[Field]) -> str:

@@ -14,6 +14,7 @@ from risk.importing.files import FileFault
 from risk.importing.table import EPOCH, Past
 
 RATIOS, PAIRS = 20, 20
+FEWEST_GROUPS = 10  # or folds within folds have none to hold out
 AFTER_SHARE = (
     0.1  # a date that lies after the moment of decision in more rows than this is of later knowledge
 )
@@ -46,6 +47,7 @@ def learn(
 
     Raises `FileFault` when the rows cannot be learned from.
     """
+    _check_groups(past)
     try:
         # Threads wait for each other most of the time on so little work, and the more so on a busy machine.
         with threadpool_limits(limits=1):
@@ -67,6 +69,13 @@ def learn(
         raise FileFault(_("This cannot be learned from: %s.") % fault) from fault
     found = [*past.signs, *_dated(past), *comparison.warnings]
     return Outcome(past, comparison, card, error, tuple(found))
+
+
+def _check_groups(past: Past) -> None:
+    count = FEWEST_GROUPS if past.groups is None else len(np.unique(past.groups))
+    if count < FEWEST_GROUPS:
+        told = {"count": count, "least": FEWEST_GROUPS}
+        raise FileFault(_("The column of --group has %(count)s values; it takes %(least)s or more.") % told)
 
 
 def final(past: Past, *, seed: int, ratios: int = RATIOS, pairs: int = PAIRS) -> tuple[Scorecard, float]:

@@ -105,6 +105,8 @@ PAGES = {
     "lending_offer_file": "lending.view_offer",
     "lending_product_preview": "lending.view_product",
     "dunning_legalmatter_document": "dunning.view_legaldocument",
+    "risk_assessment_fairness": "risk.view_assessment",
+    "risk_financialstatement_template": "risk.view_financialstatement",
     "risk_modelversion_features": "risk.view_modelversion",
     "risk_modelversion_points": "risk.view_modelversion",
     "risk_modelversion_card": "risk.view_modelversion",
@@ -344,13 +346,17 @@ def test_each_role_opens_exactly_what_its_permissions_say(
     assert wrong == []
 
 
+# The one thing that is theirs: to lift the ban on a forbidden feature, in writing, when another person asks.
+LIFTING = {f"risk_featurewaiver_{verb}" for verb in ("give", "refuse", "revoke")}
+
+
 def test_the_compliance_officer_changes_nothing(member: Callable[[str], Client], house: Customer) -> None:
     client = member(roles.READER)
     before = Event.objects.count()
     allowed = []
     for address in below("admin/"):
         reads = (address.name or "").endswith(("_export", "_history"))
-        if address.name in STAFF or address.name in PAGES or reads:
+        if address.name in STAFF or address.name in PAGES or reads or address.name in LIFTING:
             continue
         status = client.post(
             address.path, {"_save": "1", "reason": "x", "action": "delete_selected"}

@@ -8,21 +8,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from lending import words
+from lending import accounts, words
+from lending.accounts import FIGURES, MAY_BE_NEGATIVE
 from lending.forms.base import HouseForm, MoneyField, TickField
 from lending.models import Customer, Document, Product
 
-FIGURES = {
-    "revenue": _("Revenue"),
-    "costs": _("Costs before interest and tax"),
-    "interest_expense": _("Interest paid"),
-    "net_profit": _("Net profit"),
-    "cash": _("Cash at bank"),
-    "current_assets": _("Current assets"),
-    "total_assets": _("Total assets"),
-    "current_liabilities": _("Current liabilities"),
-    "total_liabilities": _("Total liabilities"),
-}
+# What every company knows, and what it may leave empty; earnings before interest and tax are worked out.
+ASKED = (
+    *("revenue", "costs", "interest_expense", "net_profit", "cash", "current_assets", "total_assets"),
+    *("current_liabilities", "total_liabilities"),
+)
+OPTIONAL = ("equity", "receivables", "inventory", "payables", "operating_cash_flow")
 
 LARGEST_FILE = 10 * 1024 * 1024
 # How files of these kinds begin: the name alone proves nothing.
@@ -40,31 +36,29 @@ class StatementForm(HouseForm):
     def __init__(self, *args: Any, year: int, **options: Any) -> None:
         super().__init__(*args, prefix=f"y{year}", **options)
         self.year = year
-        for name, label in FIGURES.items():
-            least = Decimal("-1e12") if name == "net_profit" else Decimal(0)
-            self.fields[name] = MoneyField(label=label, least=least, most=Decimal("1e12"))
+        for name in (*ASKED, *OPTIONAL):
+            self.fields[name] = MoneyField(
+                label=FIGURES[name],
+                least=Decimal("-1e12") if name in MAY_BE_NEGATIVE else Decimal(0),
+                most=Decimal("1e12"),
+                required=name in ASKED,
+                help_text="" if name in ASKED else _("May be left empty."),
+            )
 
     def clean(self) -> dict[str, Any]:
-        figures = self.cleaned_data
-        for part, whole in (
-            ("current_assets", "total_assets"),
-            ("current_liabilities", "total_liabilities"),
-            ("cash", "current_assets"),
-        ):
-            if figures.get(part, 0) > figures.get(whole, Decimal("Infinity")):
-                self.add_error(
-                    part,
-                    _("This is more than %(whole)s, of which it is a part.")
-                    % {"whole": FIGURES[whole].lower()},
-                )
-        return figures
+        for name, fault in accounts.faults(self._figures()):
+            self.add_error(name, fault)
+        return self.cleaned_data
+
+    def _figures(self) -> dict[str, Decimal]:
+        return {name: amount for name, amount in self.cleaned_data.items() if amount is not None}
 
     def as_answer(self) -> dict[str, Any]:
         """{"year": 2025, "figures": {"revenue": "1200000.00", ..., "ebit": "90000.00"}}: amounts as text.
 
         Earnings before interest and tax are revenue less costs.
         """
-        figures = {name: self.cleaned_data[name] for name in FIGURES}
+        figures = self._figures()
         figures["ebit"] = figures["revenue"] - figures["costs"]
         return {"year": self.year, "figures": {name: str(amount) for name, amount in figures.items()}}
 

@@ -39,6 +39,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["customer", "-id"], name="event_timeline"),
             models.Index(fields=["subject_type", "subject_id"], name="event_subject"),
+            models.Index(fields=["at"], condition=Q(kind="customer.updated"), name="event_details_changed"),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -14,7 +14,7 @@ from django.db import (
 )
 from django.db.models import Max, Min
 
-from lending import events
+from lending import bulk, events
 from lending.models import CloseException, Loan
 from lending.services.steps import Shard, Step
 
@@ -26,6 +26,12 @@ THE_LOAN = (DatabaseError, ArithmeticError, ValueError, LookupError)
 
 
 NOBODY = Shard(0, -1)
+WAITING = bulk.Tuples(
+    """
+    SELECT DISTINCT loan_id FROM lending_closeexception
+    WHERE state = 'OPEN' AND loan_id BETWEEN %s AND %s ORDER BY loan_id
+    """
+)
 
 
 @dataclass(slots=True)
@@ -56,10 +62,7 @@ def run(step: Step, *, on: date, at: datetime, first_id: int, last_id: int) -> i
 
 def waiting(first_id: int, last_id: int) -> tuple[int, ...]:
     """The loans of the range that are set aside."""
-    rows = CloseException.objects.filter(
-        state=CloseException.State.OPEN, loan_id__gte=first_id, loan_id__lte=last_id
-    )
-    return tuple(sorted(set(rows.values_list("loan_id", flat=True))))
+    return tuple(loan_id for (loan_id,) in WAITING(first_id, last_id))
 
 
 def _try(run: _Run, shard: Shard) -> int:

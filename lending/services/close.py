@@ -8,12 +8,14 @@ the transaction of its work, and locks end with their process. docs/close.md say
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from lending import bulk
 from lending.models import BusinessDate, BusinessDay, DayClose
 from lending.services import aside, calendar, shards, steps
 from lending.services.steps import Step
@@ -25,6 +27,26 @@ Watch = Callable[[], datetime]
 # A deadlock or a failed serialisation is nobody's fault: once more, so many times.
 TRIES = 3
 TRANSIENT = {"40001", "40P01"}
+
+# Every step of every day asks these, whatever it finds to do: as fixed statements they cost next to nothing.
+UNDONE = """date = %s AND step = %s AND state IN ('WAITING', 'RUNNING') AND (%s::bigint IS NULL OR id = %s)
+ORDER BY shard LIMIT 1"""
+ANY = bulk.Select(DayClose, UNDONE)
+FREE = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE SKIP LOCKED")
+NEXT = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE")
+WRITTEN = ["state", "rows", "attempt", "error", "started_at", "finished_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Todo:
+    """The shards of a step of a day that are not done; with `pk` only that one."""
+
+    on: date
+    step: str
+    pk: int | None = None
+
+    def ask(self, query: bulk.Select[DayClose]) -> DayClose | None:
+        return next(iter(query(self.on, self.step, self.pk, self.pk)), None)
 
 
 class Stopped(Exception):
@@ -155,10 +177,7 @@ def _work(day: BusinessDay, progress: Progress | None, watch: Watch | None) -> N
     for step in steps.listed():
         if step.opening and not opened:
             opened = finish(day=day)
-        todo = DayClose.objects.filter(
-            date=day.date, step=step.path, state__in=[State.WAITING, State.RUNNING]
-        )
-        while row := _persist(todo.order_by("shard"), step, day, watch):
+        while row := _persist(_Todo(day.date, step.path), step, day, watch):
             if progress and row.state == State.DONE:
                 progress(row)
             if row.shards == 1:
@@ -175,12 +194,12 @@ def _check(on: date, path: str) -> None:
         raise Stopped(f"{failed}: {failed.error}")
 
 
-def _persist(todo: QuerySet[DayClose], step: Step, day: BusinessDay, watch: Watch | None) -> DayClose | None:
+def _persist(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None) -> DayClose | None:
     """Do a shard, again where the database says that trying again may help."""
     shown = _show(todo, watch) if watch else None
     if watch and shown is None:
         return None
-    rows = todo.filter(pk=shown.pk) if shown else todo
+    rows = replace(todo, pk=shown.pk) if shown else todo
     for tries_left in range(TRIES - 1, -1, -1):
         taken: list[int] = []
         try:
@@ -188,34 +207,33 @@ def _persist(todo: QuerySet[DayClose], step: Step, day: BusinessDay, watch: Watc
         except Exception as error:
             if tries_left and getattr(error.__cause__, "sqlstate", None) in TRANSIENT:
                 continue
-            _fail(todo.filter(pk__in=taken), error, day, watch)
+            if taken:
+                _fail(replace(todo, pk=taken[0]), error, day, watch)
             raise
     raise AssertionError("the last try returns or raises")
 
 
 @transaction.atomic
-def _show(todo: QuerySet[DayClose], watch: Watch) -> DayClose | None:
+def _show(todo: _Todo, watch: Watch) -> DayClose | None:
     """Choose a shard and let people see that it runs; the lock that counts is taken with the work."""
     row = _lock(todo)
     if row is not None:
         row.start(at=watch())
-        row.save()
+        bulk.update_many([row], WRITTEN)
     return row
 
 
-def _lock(todo: QuerySet[DayClose]) -> DayClose | None:
+def _lock(todo: _Todo) -> DayClose | None:
     """A shard that nobody works on. When all are worked on, one of them as soon as its worker ends without finishing
     it; None when they are done."""
     while True:
-        row = todo.select_for_update(skip_locked=True).first() or todo.select_for_update().first()
-        if row is not None or not todo.exists():
+        row = todo.ask(FREE) or todo.ask(NEXT)
+        if row is not None or todo.ask(ANY) is None:
             return row
 
 
 @transaction.atomic
-def _run(
-    todo: QuerySet[DayClose], step: Step, day: BusinessDay, watch: Watch | None, taken: list[int]
-) -> DayClose | None:
+def _run(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None, taken: list[int]) -> DayClose | None:
     """Do the work and say so, together; None when it has been done meanwhile. `taken` learns which shard it was."""
     row = _lock(todo)
     if row is None:
@@ -225,7 +243,7 @@ def _run(
         row.start(at=_moment(day, watch))
     moved = aside.run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
     row.finish(rows=moved, at=_moment(day, watch))
-    row.save()
+    bulk.update_many([row], WRITTEN)
     return row
 
 
@@ -234,15 +252,15 @@ def _moment(day: BusinessDay, watch: Watch | None = None) -> datetime:
     return watch() if watch else day.closing_at
 
 
-def _fail(todo: QuerySet[DayClose], error: Exception, day: BusinessDay, watch: Watch | None) -> None:
+def _fail(todo: _Todo, error: Exception, day: BusinessDay, watch: Watch | None) -> None:
     """Keep the reason, unless the database itself is gone: then the row waits as one whose worker died."""
     with contextlib.suppress(DatabaseError), transaction.atomic():
-        row = todo.select_for_update(skip_locked=True).first()
+        row = todo.ask(FREE)
         if row is not None:
             if row.state == State.WAITING:
                 row.start(at=_moment(day, watch))
             row.fail(error=f"{type(error).__name__}: {error}".strip(), at=_moment(day, watch))
-            row.save()
+            bulk.update_many([row], WRITTEN)
 
 
 @transaction.atomic

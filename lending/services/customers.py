@@ -50,6 +50,12 @@ def birth_date(customer: Customer) -> date | None:
     return ric.get_birth_date(customer.id_number)
 
 
+def age(customer: Customer, on: date) -> int | None:
+    """Whole years on that day; None when nobody knows."""
+    born = birth_date(customer)
+    return None if born is None else on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Newcomer:
     """Who is to be registered: what `register` takes, for many at once."""

@@ -57,7 +57,7 @@ def resolve(*, exception_id: int, note: str, by: User | None, at: datetime, on: 
     row = _lock(exception_id)
     if not note.strip():
         raise Refused("note", _("Say what was done."), field="note")
-    if refold.is_behind(loan_id=row.loan_id, on=on):
+    if refold.behind(loan_ids=[row.loan_id], on=on):
         raise Refused("behind", _("The loan is behind its transactions: try it again."))
     return _take_in(row, note.strip(), by=by, at=at)
 

@@ -1,5 +1,6 @@
 """Bringing a loan to a day without anything new: for one that the close had to leave behind."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import transaction
@@ -33,10 +34,14 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
 
 
 @transaction.atomic
-def is_behind(*, loan_id: int, on: date) -> bool:
-    """Whether the loan's balances are not those of its transactions on the day on which it stands; also where it cannot
-    be folded."""
-    account = posting.lock(loan_id, on=on)
+def behind(*, loan_ids: Sequence[int], on: date) -> list[int]:
+    """Those of the loans whose balances are not those of their transactions on the day on which they stand, or that
+    cannot be folded."""
+    accounts = posting.lock_many(loan_ids, on=on) if loan_ids else {}
+    return [loan_id for loan_id in loan_ids if _differs(accounts[loan_id])]
+
+
+def _differs(account: posting.Account) -> bool:
     try:
         position = posting.replay(account.terms, account.history, account.day).position(account.day)
     except Refused:

@@ -37,10 +37,9 @@ def compare(*, on: date, at: datetime) -> int:
     waiting = CloseException.objects.filter(state=CloseException.State.OPEN)
     known = set(waiting.values_list("loan_id", flat=True))
     ids = [loan_id for loan_id in drawn(on) if loan_id not in known]
-    for loan_id in ids:
-        if refold.is_behind(loan_id=loan_id, on=on):
-            reason = Refused("differs", _("The loan differs from what its transactions come to."))
-            aside.set_aside(loan_id, PATH, reason, on=on, at=at)
+    for loan_id in refold.behind(loan_ids=ids, on=on):
+        reason = Refused("differs", _("The loan differs from what its transactions come to."))
+        aside.set_aside(loan_id, PATH, reason, on=on, at=at)
     return len(ids)
 
 

@@ -5,11 +5,24 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Sum
-
+from lending import bulk
 from lending.fields import ZERO
-from lending.models import AccountMapping, JournalEntry, JournalLine, Product
 from lending.services import ledger
+
+# The close asks these for every target of every day.
+LOCK = bulk.Tuples(
+    "SELECT id FROM lending_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
+BALANCES = bulk.Tuples(
+    """
+    SELECT e.product_id, l.account_id, SUM(l.amount)
+    FROM lending_journalline l JOIN lending_journalentry e ON e.id = l.entry_id
+    WHERE l.account_id IN (SELECT account_id FROM lending_accountmapping WHERE role = %s)
+      AND e.booked_on <= %s AND e.product_id IS NOT NULL
+    GROUP BY e.product_id, l.account_id
+    """
+)
+BOOKED = bulk.Tuples("SELECT key FROM lending_journalentry WHERE key = ANY(%s::varchar[])")
 
 # Per product, account by account.
 Balances = dict[int, dict[str, Decimal]]
@@ -57,8 +70,9 @@ def book(
 
 def unbooked(bookings: Sequence[ledger.Booking]) -> list[ledger.Booking]:
     """Those whose key nobody has booked yet."""
-    keys = [booking.key for booking in bookings]
-    done = set(JournalEntry.objects.filter(key__in=keys).values_list("key", flat=True))
+    if not bookings:
+        return []
+    done = {key for (key,) in BOOKED([booking.key for booking in bookings])}
     return [booking for booking in bookings if booking.key not in done]
 
 
@@ -82,22 +96,13 @@ def _booking(
 
 def lock(products: Mapping[int, Decimal] | Sequence[int]) -> None:
     """One at a time per product: what is booked is a difference to what stands."""
-    rows = Product.objects.select_for_update(no_key=True).filter(pk__in=list(products)).order_by("pk")
-    list(rows.values_list("pk", flat=True))
+    if products:
+        LOCK(list(products))
 
 
 def balances(role: str, on: date) -> Balances:
     """What stands on the accounts that play the role or ever did, by product, of entries booked up to the day."""
-    accounts = AccountMapping.objects.filter(role=role).values("account_id")
-    rows = (
-        JournalLine.objects.filter(
-            account_id__in=accounts, entry__booked_on__lte=on, entry__product__isnull=False
-        )
-        .values_list("entry__product_id", "account_id")
-        .annotate(sum=Sum("amount"))
-        .order_by()
-    )
     found: Balances = {}
-    for product_id, account, amount in rows:
+    for product_id, account, amount in BALANCES(str(role), on):
         found.setdefault(product_id, {})[account] = amount
     return found

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from lending import words
-from lending.forms.apply import FIGURES
+from lending.accounts import FIGURES
 
 register = template.Library()
 
@@ -49,8 +49,9 @@ def plus(left: Decimal | str, right: Decimal | str) -> Decimal:
 
 @register.filter
 def by_figure(statements: list[dict[str, Any]]) -> list[tuple[Any, list[str | None]]]:
-    """Each figure's name with its amounts in the order of the years."""
-    return [(label, [year["figures"].get(name) for year in statements]) for name, label in FIGURES.items()]
+    """Each figure's name with its amounts in the order of the years; what no year has is left out."""
+    rows = ((label, [year["figures"].get(name) for year in statements]) for name, label in FIGURES.items())
+    return [(label, amounts) for label, amounts in rows if any(amounts)]
 
 
 @register.filter

@@ -13,6 +13,7 @@ from lending.admin.base import ReadOnlyAdmin
 from lending.admin.parts import Section, label, money, percent, record_link
 from lending.models import Application
 from risk import features
+from risk.admin.fairness import Fairness
 from risk.models import Assessment
 from risk.reasons import reason_text
 from risk.selectors import decisions
@@ -64,6 +65,9 @@ class AssessmentAdmin(ReadOnlyAdmin):
         *("application_link", "customer_link", "outcome_", "reasons_in_words", "score_", "pd_"),
         *("rates", "model_link", "policy_link"),
     ]
+
+    def get_urls(self) -> list[Any]:
+        return [Fairness().path(self.admin_site), *super().get_urls()]
 
     @display(description=_("application"), ordering="application")
     def application_link(self, assessment: Assessment) -> Any:

@@ -1,19 +1,16 @@
-"""What the platform and the companies told us: read only."""
+"""What the platform told us: read only."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
 from lending.admin.base import ReadOnlyAdmin
-from lending.admin.parts import Section, money, record_link
+from lending.admin.parts import record_link
 from risk.daysums import SUMS
-from risk.models import CustomerDay, FinancialStatement, PlatformEvent
-from risk.models.company import FIGURES
+from risk.models import CustomerDay, PlatformEvent
 
 
 class _OfCustomer:
@@ -48,32 +45,3 @@ class CustomerDayAdmin(_OfCustomer, ReadOnlyAdmin):
     search_fields = ["customer__name", "=customer__platform_ref"]
     fields = ["customer_link", "day", *SUMS]
     readonly_fields = ["customer_link"]
-
-
-@admin.register(FinancialStatement)
-class FinancialStatementAdmin(ReadOnlyAdmin):
-    list_display = ["company_link", "year", "revenue", "net_profit", "filed_at"]
-    list_select_related = ["company"]
-    search_fields = ["company__name", "=company__platform_ref"]
-    fields = ["company_link", "year", "filed_at", "filed_by"]
-    readonly_fields = ["company_link"]
-
-    @display(description=_("company"), ordering="company__name")
-    def company_link(self, record: FinancialStatement) -> Any:
-        return record_link(record.company)
-
-    @display(description=FIGURES["revenue"])
-    def revenue(self, record: FinancialStatement) -> str:
-        return money(record.figures.get("revenue"))
-
-    @display(description=FIGURES["net_profit"])
-    def net_profit(self, record: FinancialStatement) -> str:
-        return money(record.figures.get("net_profit"))
-
-    def sections(self, request: HttpRequest, record: FinancialStatement) -> Iterable[Section]:
-        yield figures_section(record)
-
-
-def figures_section(record: FinancialStatement) -> Section:
-    rows = [(words, money(record.figures.get(name))) for name, words in FIGURES.items()]
-    return Section(_("Figures of %(year)s") % {"year": record.year}, rows=rows, facts=True)

@@ -15,6 +15,8 @@ from lending.admin.parts import Card, Section, money, record_link, state_label
 from lending.models import Application, Customer
 from risk import features
 from risk.admin.assessments import figure, outcome_label
+from risk.admin.enquiries import figures_in_words
+from risk.admin.statements import spread_sections
 from risk.models import Alert, Appeal, Assessment, CustomerDay, Reading, ScoringFailure
 from risk.reasons import control_text
 from risk.review_words import review_text
@@ -30,6 +32,12 @@ WORDS = {
     "appeal.opened": _("Appeal received"),
     "appeal.upheld": _("Appeal upheld"),
     "appeal.rejected": _("Appeal rejected"),
+    "waiver.asked": _("Leave for a forbidden feature asked for"),
+    "waiver.given": _("Leave for a forbidden feature given"),
+    "waiver.refused": _("Leave for a forbidden feature refused"),
+    "waiver.revoked": _("Leave for a forbidden feature revoked"),
+    "enquiry.asked": _("Bureau or identity check asked"),
+    "enquiry.answered": _("Bureau or identity check answered"),
     "application.scoring_given_up": _("Scoring given up"),
     "application.scoring_retried": _("Scoring to be tried again"),
     "line.reviewed": _("Limit cut by the review"),
@@ -128,6 +136,7 @@ def customer_sections(customer: Customer, on: date) -> list[Section]:
     return [
         _alerts_of(customer),
         _appeals_of(customer),
+        _enquiries_of(customer),
         _reviews_of(customer),
         _scores_of(customer),
         _assessments_of(customer),
@@ -171,6 +180,21 @@ def _appeals_of(customer: Customer) -> Section:
     )
     columns = [_("When"), _("State"), _("What the customer says"), _("Answer")]
     return _section(_("Appeals"), columns, rows, "view_appeal")
+
+
+def _enquiries_of(customer: Customer) -> Section:
+    rows = (
+        (
+            record_link(one, one.asked_at),
+            one.get_kind_display(),
+            one.source,
+            one.result if hasattr(one, "result") else "–",
+            figures_in_words(one.result.figures) if hasattr(one, "result") else "–",
+        )
+        for one in customer.enquiries.select_related("result")[:MONTHS]
+    )
+    columns = [_("When"), _("Kind"), _("Source"), _("Outcome"), _("Figures")]
+    return _section(_("Bureau and identity"), columns, rows, "view_enquiry")
 
 
 def _reviews_of(customer: Customer) -> Section:
@@ -259,6 +283,7 @@ def _statements_of(customer: Customer) -> Iterable[Section]:
     )
     columns = [_("Year"), _("Filed at"), _("Revenue"), _("Net profit"), _("Total assets"), _("Liabilities")]
     yield _section(pgettext_lazy("of a company", "Accounts"), columns, rows, "view_financialstatement")
+    yield from spread_sections(customer.pk, permission="risk.view_financialstatement", tab="risk")
 
 
 _SHOWN = ("revenue", "net_profit", "total_assets", "total_liabilities")

@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from lending import clock
 from lending.admin.parts import Section, money, record_link
 from risk import charts
-from risk import features as catalogue
 from risk.admin import model_sections as sections
 from risk.admin.assessments import outcome_label
-from risk.models import ModelVersion, Reading, Segment
+from risk.models import ModelVersion, Reading
 from risk.selectors import comparison
 from risk.selectors import points as tables
 
@@ -27,14 +26,6 @@ def points(admin: ModelAdmin, request: HttpRequest, model_id: int) -> HttpRespon
     context |= {"card": model.scorecard, "tables": tables.tables(model.scorecard)}
     context["grades"] = model.metrics.get("grades", [])
     return _page(admin, request, "risk/points.html", context)
-
-
-def features(admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
-    """The catalogue of the features that models and policies may use."""
-    if not admin.has_view_permission(request):
-        raise PermissionDenied
-    found = [(Segment(name).label, known) for name, known in catalogue.BY_SEGMENT.items()]
-    return _page(admin, request, "risk/features.html", {"title": _("Features"), "catalogue": found})
 
 
 def card(admin: ModelAdmin, request: HttpRequest, model_id: int) -> HttpResponse:
@@ -135,7 +126,7 @@ def _ends(found: comparison.Comparison) -> list[Section]:
         )
         for words, row in zip((_("Champion"), _("This model")), both, strict=True)
     ]
-    columns = [_("Model"), _("Rows"), _("Bad"), _("Mean PD"), "AUC", _("95% interval"), "KS", _("Slope")]
+    columns = [_("Model"), _("Rows"), _("Bad"), _("Mean PD"), "AUC", _("Interval, 95%"), "KS", _("Slope")]
     return [Section(title, columns, rows)]
 
 

@@ -216,7 +216,7 @@ def _limits(model: ModelVersion) -> list[Any]:
     found = [
         _("for borrowers other than: %(segment)s") % {"segment": model.get_segment_display()},
         _("without a policy and without a person who looks at a decision when the customer asks for it"),
-        _("to price, limit or approach anyone for marketing"),
+        _("to choose whom to approach in marketing"),
         _("where the value of a feature is made up: what is not known stays unknown and has its own points"),
         _(
             "for applicants unlike those who were accepted before: how the declined would have paid is not known"
@@ -324,7 +324,16 @@ def _ranking(row: dict[str, Any] | None) -> Section:
         return Section(title, note=_("Too few good or bad ends are known to say anything."))
     return Section(
         title,
-        [_("Rows"), _("Bad"), "AUC", _("95% interval"), _("AUC at the test"), "KS", _("Slope"), _("Verdict")],
+        [
+            _("Rows"),
+            _("Bad"),
+            "AUC",
+            _("Interval, 95%"),
+            _("AUC at the test"),
+            "KS",
+            _("Slope"),
+            _("Verdict"),
+        ],
         [
             (
                 row["rows"],

@@ -19,6 +19,7 @@ from lending.admin.forms import ActionForm, ReasonForm
 from lending.admin.parts import Section, link, record_link, state_label
 from risk.admin import model_pages
 from risk.admin import model_sections as sections
+from risk.admin.catalogue import Catalogue
 from risk.models import Dataset, ModelVersion
 from risk.selectors.models import REVIEW_AFTER, former_champion
 from risk.services import models
@@ -34,6 +35,9 @@ class ReviewForm(ActionForm):
 
     def prepare(self) -> None:
         self.fields["next_on"].initial = clock.today() + REVIEW_AFTER
+
+
+CATALOGUE = Catalogue()
 
 
 @admin.register(Dataset)
@@ -163,9 +167,8 @@ class ModelVersionAdmin(ServiceAdmin):
             wrapped = self.admin_site.admin_view(partial(view, self))
             return path(f"<int:model_id>/{name}/", wrapped, name=f"risk_modelversion_{name}")
 
-        features = self.admin_site.admin_view(partial(model_pages.features, self))
         return [
-            path("features/", features, name="risk_modelversion_features"),
+            CATALOGUE.path(self.admin_site),
             at("points", model_pages.points),
             at("card", model_pages.card),
             at("compare", model_pages.compare),

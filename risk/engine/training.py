@@ -10,7 +10,7 @@ then corrects the level (slope and intercept of the log-odds).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from risk.engine.scorecard import BANDS, CATEGORY, PAIR, Bin, Feature, FeatureSp
 MAX_SLOPE = 2.0  # a larger one is chance in a small set
 MAX_REPEATS = 3
 LARGE = 10_000  # from here on larger steps cost nothing in ranking and halve the time
+VERY_LARGE, FEW_FOLDS = 50_000, 3  # from here on a fit sees enough with a third held out
 FEW_MEMBERS = 64  # a category of more is learned through the smoothed rates of its members
 BAD_PER_PAIR = 50  # it takes so many bad (or good) ones to learn a pair from
 SURE = 2.0  # standard errors of what pairs must gain
@@ -43,11 +44,24 @@ SAME = 1e-12  # neighbouring bins closer than this are one bin
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit: trees, the log-odds that stand for members of large categories, and a grid for each pair."""
+    """One fit: trees, the log-odds that stand for members of large categories, and a grid for each pair.
+
+    `parts` are the trees as tables: a level for each bin of each column, missing last, to be added to `base`.
+    """
 
     trees: HistGradientBoostingClassifier
     encoders: Mapping[int, np.ndarray]
+    parts: tuple[np.ndarray, ...] = ()
+    base: float = 0.0
     grids: tuple[np.ndarray, ...] = ()
+
+    def looked_up(self, codes: np.ndarray) -> np.ndarray:
+        """The same as `log_odds`, but for rounding, and in a fraction of the time that the trees take."""
+        found = np.full(len(codes), self.base)
+        for column, part in enumerate(self.parts):
+            known = codes[:, column]
+            found += part[np.where(np.isnan(known), len(part) - 1, known).astype(np.intp)]
+        return found
 
     def log_odds(self, codes: np.ndarray) -> np.ndarray:
         """Of rows of bin numbers, without the pairs."""
@@ -137,12 +151,13 @@ def fit(
         binnings, codes = [*binnings, *found], np.hstack([codes, encode(found, table)])
     folds = _folds(codes, target, groups, seed)
     fits = [_fit_one(binnings, codes, target, held_out, seed + i) for i, held_out in enumerate(folds)]
+    parts = _parts(len(target))
     unseen = _unseen(fits, [], codes, folds)
     slope, constant = _level(target, unseen)
     pds = 1 / (1 + np.exp(-(constant + slope * unseen)))
     grids: list[Pair] = []
     limit = min(pairs, int(min(target.sum(), len(target) - target.sum())) // BAD_PER_PAIR)
-    if limit and _pairs_help(binnings, fits[:FOLDS], codes, target, pds, folds[:FOLDS], limit, groups):
+    if limit and _pairs_help(binnings, fits[:parts], codes, target, pds, folds[:parts], limit, groups):
         grids = find_pairs(binnings, codes, target, pds, limit)
         fits = [_with_grids(one, grids, codes, target, held) for one, held in zip(fits, folds, strict=True)]
         slope, constant = _level(target, _unseen(fits, grids, codes, folds))
@@ -159,7 +174,7 @@ def export(
     """The model as a table of points, centred on the rows given."""
     target = _target(y)
     codes = encode(model.binnings, table)
-    parts, base = _probe(model)
+    parts, base = _probed(model.binnings, model._of_codes)
     grids = [_purify(*both, parts, codes) for both in zip(model.pairs, model.grids, strict=True)]
     features = []
     for column, (one, part) in enumerate(zip(model.binnings, parts, strict=True)):
@@ -196,13 +211,13 @@ def _unseen(
     """The log-odds of each row by the fits that have not seen it."""
     found = np.zeros(len(codes))
     for held_out, one in zip(folds, fits, strict=True):
-        found[held_out] += _whole(one, pairs, codes[held_out]) / (len(folds) / FOLDS)
-    return found
+        found[held_out] += _whole(one, pairs, codes[held_out])
+    return found / (sum(map(len, folds)) / len(codes))
 
 
 def _whole(one: Fit, pairs: Sequence[Pair], codes: np.ndarray) -> np.ndarray:
     """The log-odds of one fit with its pairs."""
-    found = one.log_odds(codes)
+    found = one.looked_up(codes)
     for pair, grid in zip(pairs, one.grids, strict=True):
         found = found + grid.ravel()[pair.cells(codes)]
     return found
@@ -223,7 +238,7 @@ def _pairs_help(
     for one, held in zip(fits, folds, strict=True):
         seen = np.setdiff1d(np.arange(len(y)), held)
         pairs = find_pairs(binnings, codes[seen], y[seen], pds[seen], limit)
-        before = one.log_odds(codes[held])
+        before = one.looked_up(codes[held])
         after = _whole(_with_grids(one, pairs, codes, y, held), pairs, codes[held])
         gains[held] = np.logaddexp(0, before) - np.logaddexp(0, after) + y[held] * (after - before)
     off = gains - gains.mean()
@@ -236,7 +251,7 @@ def _with_grids(
     one: Fit, pairs: Sequence[Pair], codes: np.ndarray, y: np.ndarray, held_out: np.ndarray
 ) -> Fit:
     seen = np.setdiff1d(np.arange(len(y)), held_out)
-    grids = fit_grids(pairs, codes, y, one.log_odds(codes), seen, held_out)
+    grids = fit_grids(pairs, codes, y, one.looked_up(codes), seen, held_out)
     return replace(one, grids=tuple(grids))
 
 
@@ -244,8 +259,13 @@ def _folds(codes: np.ndarray, y: np.ndarray, groups: Array | None, seed: int) ->
     """The rows held out by each fit; small sets are split several times over, which steadies the average."""
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     repeats = min(MAX_REPEATS, 1 + LARGE // len(y))
-    splitters = (kind(FOLDS, shuffle=True, random_state=seed + i) for i in range(repeats))
+    splitters = (kind(_parts(len(y)), shuffle=True, random_state=seed + i) for i in range(repeats))
     return [held_out for splitter in splitters for _, held_out in splitter.split(codes, y, groups)]
+
+
+def _parts(rows: int) -> int:
+    """How many folds one split has."""
+    return FOLDS if rows < VERY_LARGE else FEW_FOLDS
 
 
 def _fit_one(
@@ -267,7 +287,8 @@ def _fit_one(
     known[:, np.isnan(known).all(axis=0)] = 0  # scikit-learn cannot cut a column without any value
     found = Fit(model, encoders)
     model.fit(known, y[seen], X_val=found.encoded(codes[held_out]), y_val=y[held_out])
-    return found
+    parts, base = _probed(binnings, found.log_odds)
+    return replace(found, parts=tuple(parts), base=base)
 
 
 def _trees(binnings: Sequence[Binning], rows: int, seed: int) -> HistGradientBoostingClassifier:
@@ -287,15 +308,17 @@ def _trees(binnings: Sequence[Binning], rows: int, seed: int) -> HistGradientBoo
     )
 
 
-def _probe(model: Model) -> tuple[list[np.ndarray], float]:
+def _probed(
+    binnings: Sequence[Binning], log_odds: Callable[[np.ndarray], np.ndarray]
+) -> tuple[list[np.ndarray], float]:
     """Moves one feature at a time through its bins (missing last), all others at their first bin."""
     blocks = []
-    for column, one in enumerate(model.binnings):
-        block = np.zeros((one.size + 1, len(model.binnings)))
+    for column, one in enumerate(binnings):
+        block = np.zeros((one.size + 1, len(binnings)))
         block[:, column] = [*range(one.size), np.nan]
         blocks.append(block)
-    origin = float(model._of_codes(np.zeros((1, len(model.binnings))))[0])
-    levels = model._of_codes(np.vstack(blocks)) - origin
+    origin = float(log_odds(np.zeros((1, len(binnings))))[0])
+    levels = log_odds(np.vstack(blocks)) - origin
     return np.split(levels, np.cumsum([len(b) for b in blocks])[:-1]), origin
 
 

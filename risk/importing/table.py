@@ -33,6 +33,8 @@ DATE_FORMATS = (
     "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%b-%Y", "%d-%b-%y", "%Y-%m", "%b-%Y", "%b-%y",
     "%Y年%m月%d日", "%d/%m/%y", "%m/%d/%y", "%Y%m%d",
 )  # fmt: skip
+# Commas that part thousands; where they do not, they are decimal commas.
+THOUSANDS = r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?"
 DATE_LIKE = re.compile(r"^\d{1,4}[-/.年]\w{1,3}|^[A-Za-z]{3}-\d{2,4}$|^(19|20)\d{6}$")
 CLOCK_TIME = r"(?<=\d)[T ]\d{1,2}:\d{2}.*$"
 ID_NAME = re.compile(
@@ -181,7 +183,12 @@ def _numbers(known: "pd.Series[Any]") -> "pd.Series[Any]":
     if plain.notna().mean() >= NUMBERS_FROM:
         return plain
     tidy = known.str.replace(r"^[(]([^()]*)[)]$", r"-\1", regex=True)
-    tidy = tidy.str.replace(r"[$€£¥￥%\s]|,(?=\d{3})", "", regex=True)
+    tidy = tidy.str.replace(r"[$€£¥￥%\s]", "", regex=True)
+    with_comma = tidy[tidy.str.contains(",", regex=False)]
+    if len(with_comma) and with_comma.str.fullmatch(THOUSANDS).mean() < NUMBERS_FROM:
+        tidy = tidy.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    else:
+        tidy = tidy.str.replace(",", "", regex=False)
     return pd.to_numeric(tidy, errors="coerce")
 
 

@@ -4,26 +4,6 @@ from django.utils.translation import gettext_lazy as _
 
 from lending.models import Customer, User
 
-# The figures that features are made from; a statement may leave out what its company does not report.
-FIGURES = {
-    "revenue": _("Revenue"),
-    "costs": _("Costs before interest and tax"),
-    "net_profit": _("Net profit"),
-    "ebit": _("Earnings before interest and tax"),
-    "interest_expense": _("Interest expense"),
-    "total_assets": _("Total assets"),
-    "cash": _("Cash at bank"),
-    "current_assets": _("Current assets"),
-    "receivables": _("Receivables"),
-    "inventory": _("Stock"),
-    "total_liabilities": _("Total liabilities"),
-    "current_liabilities": _("Current liabilities"),
-    "payables": _("Payables"),
-    "equity": _("Equity"),
-    "operating_cash_flow": _("Cash flow from operations"),
-}
-MAY_BE_NEGATIVE = {"net_profit", "ebit", "equity", "operating_cash_flow"}
-
 
 class FinancialStatement(models.Model):
     """A company's figures for one year, as it filed them. A correction is a later filing of the same year."""

@@ -11,7 +11,7 @@ from django.db.models import Min, Sum
 from lending.fields import ZERO
 from lending.models import Application, Consent, CreditLine, Customer, Instalment, Loan
 from lending.selectors import rules
-from lending.services.customers import birth_date
+from lending.services.customers import age
 from risk.models import FinancialStatement
 from risk.selectors.features import Vector
 
@@ -133,7 +133,6 @@ def _bounds(application: Application, known: _Known) -> dict[str, str | None]:
 def _facts(application: Application, vector: Vector, known: _Known, on: date) -> dict[str, Any]:
     customer = application.customer
     person = customer.kind == Customer.Kind.PERSON
-    born = birth_date(customer)
     accounts = known.accounts.get(application.pk, {})
     revenue = accounts.get("revenue")
     monthly = None if revenue is None else Decimal(revenue) / 12
@@ -157,7 +156,7 @@ def _facts(application: Application, vector: Vector, known: _Known, on: date) ->
         "region": customer.region,
         "industry": customer.industry_id,
         "industry_standing": customer.industry.standing if customer.industry else None,
-        "age": None if born is None else _years(born, on),
+        "age": age(customer, on),
         "minimum_age": _number(known.rules["MINIMUM_AGE", ""]),
         "is_student": customer.is_student,
     }
@@ -167,10 +166,6 @@ def _surplus(accounts: Mapping[str, str]) -> Decimal | None:
     """What a company's average month leaves: revenue less costs."""
     revenue, costs = accounts.get("revenue"), accounts.get("costs")
     return None if revenue is None or costs is None else (Decimal(revenue) - Decimal(costs)) / 12
-
-
-def _years(born: date, on: date) -> int:
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
 def _rule(code: str, on: date, lender_type: str = "") -> Decimal | None:

@@ -17,10 +17,10 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from lending.accounts import FIGURES
 from lending.models import Customer
 from risk import features
 from risk.daysums import AGGREGATES, COLUMNS
-from risk.models.company import FIGURES
 
 Vector = dict[str, float | None]
 
@@ -82,16 +82,29 @@ MOMENTS = """
                 %(midnights)s::timestamptz[]) AS m(row, customer_id, as_of, day, midnight)
     JOIN lending_customer c ON c.id = m.customer_id
 """
-# The industry and the month that a moment belongs to; an industry that was changed later as it was before.
+# Who was in which industry: those who changed theirs later are where they were before the first of these changes.
+MOVED = """
+    SELECT v.id, v.customer_id, v.at, v.data -> 'before' ->> 'industry_id' AS industry_id FROM lending_event v
+    WHERE v.kind = 'customer.updated' AND v.data -> 'before' ? 'industry_id'
+      AND v.at >= (SELECT date_trunc('month', min(day)) - interval '1 day' FROM m)
+"""
 IN_INDUSTRY = """(
     SELECT m.row, m.customer_id, m.as_of, date_trunc('month', m.day)::date AS month,
-           CASE WHEN later.before IS NULL THEN m.industry_id ELSE later.before ->> 'industry_id' END AS industry_id
+           CASE WHEN later.id IS NULL THEN m.industry_id ELSE later.industry_id END AS industry_id
     FROM m LEFT JOIN LATERAL (
-        SELECT v.data -> 'before' AS before FROM lending_event v
-        WHERE v.customer_id = m.customer_id AND v.kind = 'customer.updated' AND v.at >= m.as_of
-          AND v.data -> 'before' ? 'industry_id'
-        ORDER BY v.at, v.id LIMIT 1
+        SELECT id, industry_id FROM moved WHERE moved.customer_id = m.customer_id AND moved.at >= m.as_of
+        ORDER BY at, id LIMIT 1
     ) later ON true
+)"""
+MEMBERS = """(
+    SELECT c.id FROM lending_customer c
+    WHERE c.industry_id = asked.industry_id
+      AND NOT EXISTS (SELECT FROM moved WHERE moved.customer_id = c.id AND moved.at >= asked.month)
+    UNION ALL
+    SELECT first.customer_id FROM (
+        SELECT DISTINCT ON (customer_id) customer_id, industry_id FROM moved
+        WHERE at >= asked.month ORDER BY customer_id, at, id
+    ) AS first WHERE first.industry_id = asked.industry_id
 )"""
 _RATIOS = {
     "margin": ("net_profit", "revenue"),
@@ -191,10 +204,9 @@ SOURCES: Mapping[str, str] = {
             FROM (SELECT DISTINCT industry_id, month FROM {IN_INDUSTRY} m) asked
             JOIN LATERAL (
                 SELECT c.id, bool_or(least(i.paid_on, asked.month) - i.due_on >= {LATE_DAYS}) AS bad
-                FROM lending_customer c JOIN lending_loan l ON l.customer_id = c.id
+                FROM {MEMBERS} c JOIN lending_loan l ON l.customer_id = c.id
                 JOIN lending_instalment i ON i.loan_id = l.id AND i.total > 0
-                WHERE c.industry_id = asked.industry_id
-                  AND i.due_on > asked.month - 365 AND i.due_on <= asked.month - {LATE_DAYS}
+                WHERE i.due_on > asked.month - 365 AND i.due_on <= asked.month - {LATE_DAYS}
                 GROUP BY c.id
             ) customers ON true
             GROUP BY 1, 2 HAVING count(*) >= {INDUSTRY_MINIMUM}
@@ -214,9 +226,8 @@ SOURCES: Mapping[str, str] = {
             FROM (SELECT DISTINCT industry_id, month FROM {IN_INDUSTRY} m) asked
             JOIN LATERAL (
                 SELECT DISTINCT ON (f.company_id) {RATIOS}
-                FROM lending_customer c JOIN risk_financialstatement f ON f.company_id = c.id
-                WHERE c.industry_id = asked.industry_id
-                  AND f.filed_at < asked.month AND f.filed_at >= asked.month - {HORIZON_DAYS}
+                FROM {MEMBERS} c JOIN risk_financialstatement f ON f.company_id = c.id
+                WHERE f.filed_at < asked.month AND f.filed_at >= asked.month - {HORIZON_DAYS}
                 ORDER BY f.company_id, f.year DESC, f.filed_at DESC
             ) newest ON true
             GROUP BY 1, 2 HAVING count(*) >= {INDUSTRY_MINIMUM}
@@ -248,7 +259,7 @@ SOURCES: Mapping[str, str] = {
 def _query(segment: str) -> str:
     """One subquery per source that the segment's features use, each feature an aggregate over its rows."""
     sources = features.by_source(features.BY_SEGMENT[segment])
-    parts = [f"WITH m AS MATERIALIZED ({MOMENTS})"]
+    parts = [f"WITH m AS MATERIALIZED ({MOMENTS}), moved AS ({MOVED})"]
     for source, found in sources.items():
         columns = ", ".join(f"{feature.sql} AS {feature.name}" for feature in found)
         parts.append(f", {source} AS (SELECT s.row, {columns} FROM ({SOURCES[source]}) s GROUP BY s.row)")

@@ -8,11 +8,11 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from lending import events
+from lending import accounts, events
+from lending.accounts import FIGURES, MAY_BE_NEGATIVE
 from lending.errors import Refused
 from lending.models import Application, Customer, User
 from risk.models import FinancialStatement
-from risk.models.company import FIGURES, MAY_BE_NEGATIVE
 
 LARGEST = Decimal("1e15")
 OLDEST_YEAR = 1990
@@ -25,7 +25,8 @@ def file_statement(
     """Keep a year's figures (amounts in the currency's unit, by the names of `FIGURES`; other names are kept
     out). Filing the same year again at a later moment corrects it; the same filing twice is one.
 
-    Raises `Refused` for a person, a year that is not over, and a figure that is no amount.
+    Raises `Refused` for a person, a year that is not over, a figure that is no amount, and figures that cannot be
+    true together (a part above its whole, a balance sheet that does not balance).
     """
     company = Customer.objects.get(pk=company_id)
     if company.kind != Customer.Kind.COMPANY:
@@ -33,6 +34,8 @@ def file_statement(
     if not isinstance(year, int) or not OLDEST_YEAR <= year < at.year:
         raise Refused("year", _("The year must be over."), field="year")
     known = {name: _figure(name, figures[name]) for name in FIGURES if figures.get(name) not in (None, "")}
+    for name, words in accounts.faults({name: Decimal(amount) for name, amount in known.items()}):
+        raise Refused("accounts", words, field=name)
     if not known:
         raise Refused("figures", _("There is no figure that we know."), field="figures")
     statement, created = FinancialStatement.objects.get_or_create(

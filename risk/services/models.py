@@ -11,6 +11,7 @@ from lending.models import User
 from lending.services import checks
 from risk.models import ModelReview, ModelVersion
 from risk.selectors.models import former_champion
+from risk.services import waivers
 
 State = ModelVersion.State
 MOST_BETWEEN_REVIEWS = timedelta(days=2 * 365)
@@ -20,6 +21,7 @@ MOST_BETWEEN_REVIEWS = timedelta(days=2 * 365)
 def challenge(*, model_id: int, by: User | None, at: datetime) -> ModelVersion:
     """Let a validated model score in the shadow of the champion."""
     model = _lock(model_id)
+    waivers.check_card(model.scorecard, segment=model.segment, at=at)
     model.challenge()
     model.save()
     events.record("model.challenged", model, by=by, at=at)
@@ -32,6 +34,7 @@ def promote(*, model_id: int, by: User, at: datetime) -> ModelVersion:
     model = _lock(model_id)
     if by is None or by.pk == model.author_id:
         raise Refused("same_person", _("A second person must approve: this is your own work."))
+    waivers.check_card(model.scorecard, segment=model.segment, at=at)
     model.promote(approver=by, at=at)
     for old in ModelVersion.objects.filter(segment=model.segment, state=State.CHAMPION):
         _retire(old, by, at)
@@ -53,6 +56,7 @@ def roll_back(*, model_id: int, reason: str, by: User, at: datetime) -> ModelVer
         raise Refused("no_former", _("There is no former champion to go back to."))
     if by is None or by.pk == former.author_id:
         raise Refused("same_person", _("A second person must approve: this is your own work."))
+    waivers.check_card(former.scorecard, segment=former.segment, at=at)
     _retire(model, by, at)
     former.reinstate(approver=by, at=at)
     former.save()

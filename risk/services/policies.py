@@ -17,6 +17,7 @@ from risk.engine.scorecard import BANDS
 from risk.judgment import known_facts
 from risk.models import PolicyVersion, Segment
 from risk.reasons import codes
+from risk.services import waivers
 
 State = PolicyVersion.State
 PARTS = ("code", "kind", "expression", "reason")
@@ -103,6 +104,7 @@ def draft(
     at: datetime,
 ) -> PolicyVersion:
     """A new version as a draft. Raises `Refused` with what is wrong, rule by rule."""
+    waivers.check_policy(segment=segment, rules=_read(rules), matrix=matrix, at=at)
     _refuse_faults(check(segment=segment, rules=rules, matrix=matrix))
     last = PolicyVersion.objects.filter(segment=segment).aggregate(last=Max("version"))["last"] or 0
     version = PolicyVersion.objects.create(
@@ -132,6 +134,7 @@ def revise(
     version = _lock(policy_id)
     if version.state != State.DRAFT:
         raise Refused("frozen", _("This version is frozen: copy it to a new draft."))
+    waivers.check_policy(segment=version.segment, rules=_read(rules), matrix=matrix, at=at)
     _refuse_faults(check(segment=version.segment, rules=rules, matrix=matrix))
     version.rules, version.matrix, version.note, version.author = rules, matrix, note, by
     version.save()
@@ -158,6 +161,7 @@ def go_live(*, policy_id: int, by: User, at: datetime) -> PolicyVersion:
         raise Refused("same_person", _("A second person must approve: this is your own work."))
     if version.state == State.DRAFT:
         raise Refused("shadow_first", _("Run it in the shadow first: then it can go live."))
+    waivers.check_policy(segment=version.segment, rules=version.rules, matrix=version.matrix, at=at)
     # What was right when it was written may have lost a feature since.
     _refuse_faults(check(segment=version.segment, rules=version.rules, matrix=version.matrix))
     version.go_live(approver=by, at=at)
@@ -197,6 +201,11 @@ def _lock(policy_id: int) -> PolicyVersion:
     segment = PolicyVersion.objects.values_list("segment", flat=True).get(pk=policy_id)
     versions = PolicyVersion.objects.select_for_update().filter(segment=segment).order_by("pk")
     return next(version for version in versions if version.pk == policy_id)
+
+
+def _read(rules: Any) -> list[Mapping[str, Any]]:
+    """The rules that have the shape of one: the others are refused for that."""
+    return [rule for rule in rules if isinstance(rule, Mapping)] if isinstance(rules, list) else []
 
 
 def _refuse_faults(faults: Mapping[str, Sequence[str]]) -> None:

@@ -11,10 +11,11 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from lending import bulk
-from lending.models import Customer
+from lending.models import CreditLine
+from lending.selectors.reapproval import LIVE
 from risk import features
 from risk.engine.scorecard import Scorecard
-from risk.models import BehaviourScore, ModelVersion, ScoreChunk, ScoreNight
+from risk.models import BehaviourScore, ModelVersion, ScoreChunk, ScoreNight, in_segment
 from risk.selectors.features import Moment, vectors_at
 
 log = logging.getLogger(__name__)
@@ -97,10 +98,10 @@ def _score(
 
 
 def _scores(chunk: ScoreChunk, night: ScoreNight, segment: str, model: ModelVersion) -> list[BehaviourScore]:
-    customers = Customer.objects.filter(
-        kind=segment, pk__range=(chunk.first_id, chunk.last_id), lines__state__in=["ACTIVE", "SUSPENDED"]
+    lines = CreditLine.objects.filter(
+        in_segment(segment), customer__id__range=(chunk.first_id, chunk.last_id), state__in=LIVE
     )
-    ids = list(customers.order_by("pk").values_list("pk", flat=True))
+    ids = list(lines.order_by("customer_id").values_list("customer_id", flat=True))
     card: Scorecard = model.scorecard
     vectors = vectors_at(segment, [Moment(pk, night.as_of) for pk in ids])
     rows = []

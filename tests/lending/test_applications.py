@@ -312,3 +312,36 @@ def test_the_same_person_is_known(make_customer: Make) -> None:
     make_customer(id_number="11010519491231002X")
     with pytest.raises(Refused, match="known already"):
         make_customer(id_number="11010519491231002x")
+
+
+CHILD, GROWN = "110105201201010015", "11010519491231002X"
+
+
+def test_nobody_approves_a_minor_or_a_micro_loan_to_a_student(
+    apply: Callable[..., Application], at: datetime, make_customer: Make, staff: Callable[[str], User]
+) -> None:
+    officer = staff("officer")
+    child = apply(customer=make_customer("小明", id_number=CHILD))
+    with pytest.raises(Refused) as refused:
+        decide(child, "APPROVE", at, by=officer)
+    assert refused.value.code == "minor"
+    decide(child, "DECLINE", at, by=officer, reasons=("MINOR",))
+    terms = {
+        name: getattr(child.product, name) for name in ("name", "name_zh", "audience", "method", "tenors")
+    }
+    terms |= {"kind": "LINE", "min_amount": 500, "max_amount": 9000}
+    for lender, answer in (("MICRO_LOAN", "student"), ("BANK", "OFFERED")):
+        product = Product.objects.create(**terms, code=lender.lower(), lender_type=lender, state="LIVE")
+        application = applications.start(
+            customer_id=make_customer("小红", is_student=True).pk,
+            product_id=product.pk,
+            amount=D("5000"),
+            by=None,
+            at=at,
+        )
+        applications.submit(application_id=application.pk, by=None, at=at)
+        try:
+            found = decide(application, "APPROVE", at, by=officer).state
+        except Refused as fault:
+            found = fault.code
+        assert found == answer

@@ -165,6 +165,20 @@ def test_figures_that_cannot_be_are_named_in_their_year(name, figure):
     assert not Application.objects.exists()
 
 
+def test_a_balance_sheet_that_does_not_balance_is_refused_in_its_year():
+    client, _customer = web.customer(kind="COMPANY")
+    asked = {"amount": "300000", "tenor": "6", "purpose": "board and ink"}
+    years = {f"y{year}-{one}": value for year in (2025, 2024) for one, value in web.FIGURES.items()}
+    answer = client.post("/apply/working-capital/", asked | years | {"y2025-equity": "1900001.01"})
+    newest, older = answer.context["form"].statements
+    assert (list(newest.errors), list(older.errors)) == (["total_assets"], [])
+    assert "-1.01" in newest.errors["total_assets"][0]
+    assert (
+        client.post("/apply/working-capital/", asked | years | {"y2025-equity": "1900000"}).status_code == 302
+    )
+    assert Application.objects.get().answers["statements"][0]["figures"]["equity"] == "1900000"
+
+
 # --- papers ---------------------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from tests.lending.conftest import (  # noqa: F401 - fixtures
     MONDAY,
     at,
     books,
+    lend,
     make_customer,
     make_line,
     make_loan,

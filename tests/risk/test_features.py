@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from lending.accounts import FIGURES
 from lending.models import Product
 from lending.services import applications, customers, lines, loans
 from risk import features
-from risk.models.company import FIGURES
 from risk.selectors.features import Moment, vectors, vectors_at
 from risk.services import filings
 from tests.lending.conftest import MONDAY, moment

@@ -132,6 +132,8 @@ def test_columns_are_read_for_what_they_hold(tmp_path):
         {
             "money": ["$1,200.50", "(300)"] * (rows // 2),
             "rate": ["7.5%", "?"] * (rows // 2),
+            "comma": ["1.234,5", "-0,125"] * (rows // 2),
+            "whole": ["12,345", "1,000,000"] * (rows // 2),
             "day": ["31/12/2020", "01/02/2021"] * (rows // 2),
             "packed": ["20210131", "20201231"] * (rows // 2),
             "word": ["a", "b"] * (rows // 2),
@@ -143,6 +145,8 @@ def test_columns_are_read_for_what_they_hold(tmp_path):
     past = table.read(written(tmp_path, frame, sep=";", encoding="gb18030"), target="bad")
     assert past.table["money"][:2].tolist() == [1200.5, -300]
     assert past.table["rate"][0] == 7.5
+    assert past.table["comma"][:2].tolist() == [1234.5, -0.125]
+    assert past.table["whole"][:2].tolist() == [12345, 1_000_000]
     assert np.isnan(past.table["rate"][1])
     assert past.table["day"][1] - past.table["day"][0] == 32
     assert past.table["packed"][0] - past.table["packed"][1] == 31
@@ -160,6 +164,19 @@ def test_people_that_come_several_times_are_pointed_out(tmp_path):
     grouped = table.read(path, target="bad", group="person")
     assert grouped.signs == ()
     assert grouped.groups is not None
+
+
+def test_too_few_groups_to_hold_any_out_are_refused(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "x": [n * 7 % 31 for n in range(90)],
+            "who": [n % 9 for n in range(90)],
+            "bad": [n % 4 == 0 for n in range(90)],
+        }
+    )
+    past = table.read(written(tmp_path, frame), target="bad", group="who")
+    with pytest.raises(FileFault, match="has 9 values; it takes 10 or more"):
+        history.learn(past)
 
 
 def test_a_split_that_cannot_be_tested_is_said_so(tmp_path):

@@ -55,7 +55,7 @@ def past(books):
         CustomerDay.objects.bulk_create(
             CustomerDay(
                 customer=customer,
-                day=day - timedelta(days=10),
+                day=day - timedelta(days=60),  # outside the short windows, so that the long one alone tells
                 orders=5,
                 order_amount=Decimal("1000"),
                 returns=2,

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from dunning.engine import gate as engine
@@ -21,6 +20,18 @@ from lending.errors import Refused
 from lending.models import Customer, Notice, User
 from lending.services import notices
 
+# What became of the messages of planned contacts; the close asks every day.
+FOLLOW = bulk.Tuples(
+    """
+    UPDATE dunning_contact c
+    SET state = CASE WHEN n.state = 'FAILED' THEN 'REFUSED' ELSE 'DONE' END,
+        at = CASE WHEN n.state = 'FAILED' THEN c.at ELSE n.sent_at END,
+        rule = CASE WHEN n.state = 'FAILED' THEN %s::text ELSE c.rule END
+    FROM lending_notice n
+    WHERE n.id = c.notice_id AND c.state = 'PLANNED' AND n.state IN ('SENT', 'DELIVERED', 'FAILED')
+    RETURNING c.id
+    """
+)
 MESSAGES = frozenset({Channel.SMS, Channel.EMAIL, Channel.LETTER, Channel.IN_APP})
 
 
@@ -134,15 +145,7 @@ def _queue_messages(pairs: Sequence[tuple[Wish, Contact]], at: datetime) -> None
 
 def follow_messages() -> int:
     """Contacts by message are done when their notice was sent, and not made when it could not be delivered."""
-    waiting = Contact.objects.filter(state=Contact.State.PLANNED, notice__isnull=False)
-    sent_at = Notice.objects.filter(pk=OuterRef("notice_id")).values("sent_at")
-    done = waiting.filter(notice__state__in=[Notice.State.SENT, Notice.State.DELIVERED]).update(
-        state=Contact.State.DONE, at=Subquery(sent_at)
-    )
-    failed = waiting.filter(notice__state=Notice.State.FAILED).update(
-        state=Contact.State.REFUSED, rule=gate.UNDELIVERED
-    )
-    return done + failed
+    return len(FOLLOW(gate.UNDELIVERED))
 
 
 @transaction.atomic

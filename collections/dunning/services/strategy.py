@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from dunning.engine import gate as gate_engine
@@ -16,11 +16,27 @@ from dunning.services import contacts, gate, legal, turn
 from dunning.services.cases import parts
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Customer, Event, NoticeTemplate, User
+from lending.models import Customer, Event, Loan, NoticeTemplate, User
 from lending.selectors import rules
 
 # What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
 TAKEN = Q(state__in=[Contact.State.PLANNED, Contact.State.DONE]) | Q(rule=gate.UNDELIVERED)
+
+# What falls due between two days to healthy customers, by customer and day, where the step was not tried for it; the
+# close asks for each step of every day.
+COMING = bulk.Tuples(
+    """
+    SELECT l.customer_id, i.due_on, SUM(i.outstanding)
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE l.state = %s AND i.due_on BETWEEN %s AND %s AND i.paid_on IS NULL AND i.outstanding > 0
+      AND NOT EXISTS (
+          SELECT 1 FROM dunning_contact c
+          WHERE c.customer_id = l.customer_id AND c.due_on = i.due_on AND c.step = %s AND c.channel = %s
+      )
+      AND NOT EXISTS (SELECT 1 FROM dunning_case k WHERE k.customer_id = l.customer_id AND k.state <> 'CLOSED')
+    GROUP BY l.customer_id, i.due_on
+    """
+)
 
 
 @transaction.atomic
@@ -182,22 +198,8 @@ def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[
     later = [s.day for s in early if s.channel == step.channel and s.day > step.day]
     first = on + timedelta(days=1 - max(later) if later else 0)
     last = on - timedelta(days=step.day)
-    tried = Contact.objects.filter(
-        customer_id=OuterRef("loan__customer_id"),
-        due_on=OuterRef("due_on"),
-        step=step.code,
-        channel=step.channel,
-    )
-    in_arrears = Case.objects.filter(customer_id=OuterRef("loan__customer_id")).exclude(
-        state=Case.State.CLOSED
-    )
-    bills = arrears.coming_due(first, last).filter(~Exists(tried), ~Exists(in_arrears))
-    sums = bills.values("loan__customer_id", "due_on").annotate(amount=Sum("outstanding"))
-    return [
-        (row["loan__customer_id"], row["due_on"], row["amount"])
-        for row in sums.order_by("loan__customer_id", "due_on")
-        if row["amount"] >= step.min_amount
-    ]
+    found = COMING(Loan.State.ACTIVE.value, first, last, step.code, step.channel)
+    return sorted(bill for bill in found if bill[2] >= step.min_amount)
 
 
 def _reminders(step: StrategyStep, bills: Sequence[tuple[int, date, Decimal]]) -> list[contacts.Wish]:
