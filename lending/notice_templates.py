@@ -66,8 +66,8 @@ WORDINGS: dict[str, Wording] = {
         ),
         Words(
             "申请结果",
-            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核，并下载载明原因的通知书："
-            "{{ home_url }}",
+            "很抱歉，我们暂时无法通过您的申请。原因：{{ reasons|join:'；' }}。您可以申请人工复核，"
+            "并下载载明原因的通知书：{{ home_url }}",
         ),
     ),
     "review_received": Wording(

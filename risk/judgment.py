@@ -83,8 +83,8 @@ def judge(
     """Score and decide. Without a card there is no score, without rules (None) no policy: both refer."""
     result, trouble = _score(card, inputs["features"])
     if rules is None:
-        trace = ({"rule": None, "note": "no live policy"},)
-        return Judgment(result, policy.REFER, ("NO_POLICY",), None, trace)
+        unruled = ({"rule": None, "note": "no live policy"},)
+        return Judgment(result, policy.REFER, ("NO_POLICY",), None, unruled)
     facts = {**inputs["features"], **inputs["facts"]}
     decided = policy.decide(rules, facts, result, matrix)
     found = _bounded(result, decided, inputs["bounds"], trouble)

@@ -44,8 +44,9 @@ def read(content: dict[str, Any], decided_at: datetime) -> Letter:
 def render(content: dict[str, Any], *, language: str, decided_at: datetime) -> bytes:
     """The letter in that language. The same arguments give the same bytes.
 
-    `content` has `lender`, `customer`, `application`, `product` and `product_zh`, `amount`, `currency`, `reasons` (codes,
-    the one that weighed most first), `automatic` (no person took part) and `reviewed` (a person looked again).
+    `content` has `lender`, `customer`, `application`, `product` and `product_zh`, `amount`, `currency`,
+    `reasons` (codes, the one that weighed most first), `automatic` (no person took part) and `reviewed` (a person
+    looked again).
     """
     with override(language):
         letter = read(content, decided_at)

@@ -158,12 +158,10 @@ def _answer(step: Mapping[str, Any]) -> Any:
         return _("%(result)s by %(by)s, stricter than %(over)s") % words
     if step.get("by"):
         return _("%(result)s by %(by)s") % {"result": step["result"], "by": step["by"]}
+    if isinstance(step.get("result"), bool):
+        return label(_("yes"), "danger") if step["result"] else _("no")
     if step.get("note") == "no rules":
         return label(_("The policy has no rule."), "warning")
-    if step.get("result") is True:
-        return label(_("yes"), "danger")
-    if step.get("result") is False:
-        return _("no")
     return step.get("result") or step.get("note", "")
 
 

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from lending.admin.base import Acting, ServiceAdmin, service_action
-from lending.admin.parts import Section, label, money, page_of, percent, record_link, state_label
+from lending.admin.parts import Section, label, link, money, page_of, percent, state_label
 from risk.admin.assessments import outcome_label
 from risk.admin.policy_editor import HEADS, MatrixTable, RulesTable, TableField, fault_text
 from risk.engine import policy_diff, terms
@@ -245,7 +245,7 @@ def _against_live(policy: PolicyVersion) -> Iterable[Section]:
         _("Against the live version %(live)s") % {"live": live},
         ["", _("Rule or row"), _("What"), _("Live"), _("Here")],
         rows,
-        links=[record_link(live)],
+        links=[link(live, page_of(live))],
         note="" if rows else _("Nothing differs."),
     )
 
@@ -257,7 +257,7 @@ def _dry_run(policy: PolicyVersion) -> Section:
     text = _("%(changed)s of %(total)s applications would be decided otherwise.")
     return Section(
         _("Tried on history"),
-        links=[record_link(run, _("Who would change, and what it would have cost"))],
+        links=[link(_("Who would change, and what it would have cost"), page_of(run))],
         note=text % {"changed": run.changed, "total": run.total},
         permission="risk.view_dryrun",
     )

@@ -27,6 +27,31 @@ MOST_LINES = 1000
 KINDS = (("KNOCK_OUT", _("declines")), ("REFER", _("refers")))
 OUTCOMES = (("", _("approves")), ("REFER", _("refers")), ("DECLINE", _("declines")))
 TYPES = {float: _("number"), str: _("text"), bool: _("yes or no"), list: _("list")}
+# What the facts mean that are no features.
+FACT_WORDS = {
+    "asked": _("Amount asked for"),
+    "exposure": _("What the customer owes us or may draw already"),
+    "monthly_income": _("Monthly income; of a company a month's revenue"),
+    "monthly_spend": _("A month's purchases, or invoices, of the last 90 days"),
+    "monthly_due": _("To pay us within 30 days, with what is overdue"),
+    "affordability": _(
+        "What a month leaves: income (of a company revenue less costs) less what is due to us"
+    ),
+    "overdue_days": _("Days past due with us"),
+    "blocked": _("Blocked or closed"),
+    "consented": _("Agreed to the assessment"),
+    "lender_type": _("Kind of lender"),
+    "product": _("Code of the product"),
+    "region": _("Region"),
+    "industry": _("Code of the industry"),
+    "industry_standing": _("GREEN, YELLOW, ORANGE or RED"),
+    "age": _("Years of age"),
+    "minimum_age": _("Age of majority"),
+    "is_student": _("In higher education"),
+    "score": _("Score"),
+    "pd": _("Probability of default"),
+    "grade": _("Grade"),
+}
 HEADS = {
     "grade": _("Grade"),
     "product": _("Products"),
@@ -50,7 +75,7 @@ def names(segments: Sequence[str]) -> list[dict[str, Any]]:
     for segment in segments:
         for name, kind in {**known_facts(segment), **SCORE_FACTS}.items():
             one = found.setdefault(name, {"name": name, "type": str(TYPES[kind]), "segments": []})
-            one["label"] = str(features.ALL[name].label) if name in features.ALL else ""
+            one["label"] = str(features.ALL[name].label if name in features.ALL else FACT_WORDS.get(name, ""))
             one["segments"].append(segment)
     return sorted(found.values(), key=lambda one: one["name"])
 

@@ -127,7 +127,8 @@ def _terms(rows: Sequence[tuple[str, Row]], facts: Mapping[str, Any], trace: lis
     trace.append(_step("limit", str(limit), held, known))
     if limit < STEP:
         return _refer(LIMIT_TOO_SMALL, "limit")
-    return Terms(limit, *(_price(name, rows, trace) for name in PRICES))
+    annual_rate, fee_rate = (_price(name, rows, trace) for name in PRICES)
+    return Terms(limit, annual_rate, fee_rate)
 
 
 def _bounds(
