@@ -28,9 +28,10 @@ class Crew:
         fork = multiprocessing.get_context("fork")
         for hand in self._others:
             ours, theirs = fork.Pipe()
-            process = fork.Process(target=_work, args=(hand, theirs), daemon=True)
-            process.start()
             self._pipes.append(ours)
+            process = fork.Process(target=_work, args=(hand, theirs, self._pipes), daemon=True)
+            process.start()
+            theirs.close()
             self._processes.append(process)
         return self
 
@@ -53,7 +54,9 @@ class Crew:
                 raise Mishap(trouble)
 
 
-def _work(hand: Any, pipe: Connection) -> None:
+def _work(hand: Any, pipe: Connection, of_parent: Sequence[Connection]) -> None:
+    for end in of_parent:  # held here too, a parent that is killed would never be missed
+        end.close()
     while True:
         try:
             part, arguments = pipe.recv()
