@@ -130,7 +130,13 @@ class StaffAdmin(ModelAdmin):
         if not search_term.strip() or not finding.is_large(self.model):
             return super().get_search_results(request, queryset, search_term)
         names = list(self.get_search_fields(request))
-        return finding.search(queryset, names, search_term.strip()), False
+        found, cut = finding.search(queryset, names, search_term.strip())
+        if cut:
+            words = gettext(
+                "More than %(most)s customers are meant. Some are left out: give more of the name."
+            )
+            messages.warning(request, words % {"most": f"{finding.MOST:,}"})
+        return found, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         # A list has nothing to post to unless an action or an editable column of it is there for this user.

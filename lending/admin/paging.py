@@ -5,6 +5,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from unfold.views import ChangeList
 
 from lending.selectors import finding
@@ -38,8 +39,13 @@ class BoundedChangeList(ChangeList):
     """Without the years and months above a large list: to know which there are, all rows would be read."""
 
     date_hierarchy: Any
+    search_help_text: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.date_hierarchy and finding.is_large(self.model):
             self.date_hierarchy = None
+        if self.search_fields and finding.is_large(self.model):
+            self.search_help_text = gettext(
+                "Beginnings of names, Chinese characters, whole numbers and references."
+            )

@@ -69,32 +69,36 @@ def customers(term: str) -> Q:
     return found
 
 
-def search(rows: QuerySet, names: list[str], term: str) -> QuerySet:
+def search(rows: QuerySet, names: list[str], term: str) -> tuple[QuerySet, bool]:
     """Those of a large table that the term names: the customer, or a whole value of a field that has an index.
 
     `names` are the search fields of an admin. What leads over other tables is looked up there first, so that each part
-    of the question is one of this table's own indexes.
+    of the question is one of this table's own indexes. Says too whether more were meant than MOST and the
+    rest left out.
     """
-    question = Q(pk__in=[])
+    question, cut = Q(pk__in=[]), False
     for name in names:
-        question |= _part(rows.model, name.lstrip("=^@").split("__"), term)
-    return rows.filter(question)
+        part, whole = _part(rows.model, name.lstrip("=^@").split("__"), term)
+        question |= part
+        cut |= not whole
+    return rows.filter(question), cut
 
 
-def _part(model: type[models.Model], path: list[str], term: str) -> Q:
+def _part(model: type[models.Model], path: list[str], term: str) -> tuple[Q, bool]:
+    """The condition of one search field, and whether it is the whole of what the term names."""
     try:
         field: Any = model._meta.get_field("id" if path[0] == "pk" else path[0])
     except FieldDoesNotExist:
-        return Q(pk__in=[])
+        return Q(pk__in=[]), True
     if len(path) == 1:
-        return _own(model, field, term)
+        return _own(model, field, term), True
     there = field.related_model
     if there is Customer and path[1] == "name":
         found = Customer.objects.filter(customers(term))
     else:
-        found = there._default_manager.filter(_part(there, path[1:], term))
-    ids = list(found.order_by().values_list("pk", flat=True)[:MOST])
-    return Q(**{f"{path[0]}__in": ids}) if ids else Q(pk__in=[])
+        found = there._default_manager.filter(_part(there, path[1:], term)[0])
+    ids = list(found.order_by().values_list("pk", flat=True)[: MOST + 1])
+    return Q(**{f"{path[0]}__in": ids[:MOST]}), len(ids) <= MOST
 
 
 def _own(model: type[models.Model], field: Any, term: str) -> Q:

@@ -87,13 +87,24 @@ def test_lists_are_searched_through_other_tables(make_loan: Make, large: None) -
         body = words(client.get("/admin/lending/loan/", {"q": term}))
         assert (f"L{loan.pk:08d}" in body) is there
     purchase = Purchase.objects.get()
-    rows = finding.search(Purchase.objects.all(), ["order_ref", "description"], purchase.order_ref)
+    rows, _cut = finding.search(Purchase.objects.all(), ["order_ref", "description"], purchase.order_ref)
     assert list(rows) == [purchase]
-    assert not finding.search(
-        Purchase.objects.all(), ["description"], purchase.description or "none"
-    ).exists()
-    rows = finding.search(Loan.objects.all(), ["customer__platform_ref"], loan.customer.platform_ref)
+    rows, _cut = finding.search(Purchase.objects.all(), ["description"], purchase.description or "none")
+    assert not rows.exists()
+    rows, _cut = finding.search(Loan.objects.all(), ["customer__platform_ref"], loan.customer.platform_ref)
     assert list(rows) == [loan]
+
+
+def test_a_search_that_means_too_many_says_so(
+    make_loan: Make, large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_loan()
+    client = desk("accountant")
+    assert "are meant" not in words(client.get("/admin/lending/loan/", {"q": "李雷"}))
+    monkeypatch.setattr(finding, "MOST", 0)
+    answer = client.get("/admin/lending/loan/", {"q": "李雷"})
+    assert "More than 0 customers are meant." in words(answer)
+    assert 'placeholder="Beginnings of names' in answer.content.decode()
 
 
 def test_a_large_list_says_about_how_many_and_ends(
