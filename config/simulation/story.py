@@ -17,12 +17,14 @@ from lending.models import User
 from lending.reference import starter_products
 from lending.services import close, notices
 from lending.shares import Share
-from risk.services import scoring
+from risk.services import rescoring, scoring
 
 # Told of each step of the work: what, how much of it is done, how much there is.
 Progress = Callable[[str, int, int], None]
 # The staff go home before the last days, so that every list has something on it.
 LEFT_TO_DO = timedelta(days=2)
+# Every night would be true, once a month shows the same and costs a thirtieth.
+NIGHT_OF_SCORES = 28
 
 
 def live(
@@ -47,6 +49,8 @@ def live(
             on = world.start + timedelta(days=number)
             learning.morning(on)
             crew.all("day", on)
+            if on.day == NIGHT_OF_SCORES:
+                rescoring.rescore(on=on, at=moment(on, 22))
             if on < world.end:
                 close.close_day(at=moment(on, 23, 59))
             progress("days", number + 1, days)
