@@ -185,6 +185,7 @@ def test_the_scorecard_speaks_for_grades_of_loans_that_are_not_late(
             amount=10000,
             created_at=moment(MONDAY),
             grade=grade,
+            state="ACCEPTED",
         )
         return lend(customer, application=asked)
 
