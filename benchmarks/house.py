@@ -18,10 +18,10 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 if not os.environ.get("DATABASE_URL"):
     from config.local import __main__ as local
-    from config.local.servers import test_servers
+    from config.local.servers import bench_servers
 
     local.setup()
-    os.environ.update(test_servers().start())
+    os.environ.update(bench_servers().start())
 
 os.environ["DEBUG"] = "0"  # which would keep a copy of every statement
 

