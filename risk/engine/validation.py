@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from risk.engine import leakage, metrics
@@ -18,6 +19,7 @@ Split = tuple[np.ndarray, np.ndarray]
 Part = tuple[np.ndarray, np.ndarray, np.ndarray]  # unseen: target and PD; PD of the rows learned from
 
 TRAIN_SHARE = 0.7
+SIDE_BY_SIDE = 20_000  # rows from which a process of its own for a split is worth its start
 
 
 def pds_of(scores: np.ndarray) -> np.ndarray:
@@ -91,7 +93,7 @@ def compare(
     models = {}
     for name, learn in _contenders(ratios, pairs, groups).items():
         progress(name)
-        models[name] = _measured([_unseen(learn, columns, target, features, seed, s) for s in splits])
+        models[name] = _measured(_parts(learn, columns, target, features, seed, splits))
     seen, unseen = splits[0]
     found = leakage.warnings(columns, target, features, model_auc=models["scorecard"].mean["auc"])
     found += leakage.across(_take(columns, seen), _take(columns, unseen))
@@ -162,6 +164,22 @@ def _contenders(ratios: int, pairs: int, groups: Array | None) -> dict[str, Call
         return lambda table, y, features, *, seed, rows: learn(table, y, features, seed=seed).pds
 
     return {"scorecard": scorecard, **{name: plain(learn) for name, learn in CHALLENGERS.items()}}
+
+
+def _parts(
+    learn: Callable[..., Any],
+    columns: Table,
+    y: np.ndarray,
+    features: Sequence[FeatureSpec],
+    seed: int,
+    splits: Sequence[Split],
+) -> list[Part]:
+    """One split after the other, or side by side in a large table: a fit keeps one core busy most of its time."""
+    cores = -1 if len(y) >= SIDE_BY_SIDE and len(splits) > 1 else 1
+    found: list[Part] = Parallel(n_jobs=cores)(
+        delayed(_unseen)(learn, columns, y, features, seed, split) for split in splits
+    )
+    return found
 
 
 def _unseen(
