@@ -12,8 +12,8 @@ from django.db.models import Count, F, Q, Sum
 from lending.fields import ZERO
 from risk.engine.effect import Outcome
 from risk.models import Assessment, DryRun, PolicyVersion, in_segment
+from risk.selectors.outcomes import BAD_DAYS
 
-BAD_DAYS = 30  # as the models are trained: an instalment that late makes an application bad
 LOST_DAYS = 90  # principal that is later than that counts as lost
 
 # One row for each application that money went out on. `late` is the worst instalment, paid or not.

@@ -16,10 +16,10 @@ from stdnum.exceptions import ValidationError
 
 from lending.models import Customer
 from risk.engine import fairness
+from risk.selectors.outcomes import BAD_DAYS
 
 AGE, REGION, STUDENT, SEX = "age", "region", "student", "sex"
 NAMES: dict[str, Any] = {AGE: _("Age"), REGION: _("Region"), STUDENT: _("Student"), SEX: _("Sex")}
-BAD_DAYS = 30  # an instalment this late makes an application bad; one that fell due so long ago has matured
 
 # In SQL, by what stood in the decision's facts.
 GROUPINGS = {

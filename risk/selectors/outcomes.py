@@ -7,7 +7,7 @@ from django.db import connection
 
 from risk.models.segment import SEGMENT_SQL
 
-BAD_DAYS = 30
+BAD_DAYS = 30  # an instalment this late makes an application bad; what fell due so long ago has matured
 WINDOW_DAYS = 180
 
 MATURED = f"""
