@@ -1,10 +1,13 @@
 """A real Celery worker on a real Redis: it does what waits, and dying in the middle loses and doubles nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from dunning.models import Case, Contact
@@ -102,16 +105,39 @@ def test_a_worker_closes_the_days_and_escalates(transactional_db: None, settings
     assert Contact.objects.filter(case=case).exists()
 
 
+@contextmanager
+def held_up(application: Application) -> Iterator[None]:
+    """Whoever decides the application waits for us: another assessment of it is being written, and never is."""
+    with transaction.atomic():
+        Assessment.objects.create(
+            application=application,
+            as_of=noon(clock.today()),
+            inputs={},
+            outcome="REFER",
+            at=noon(clock.today()),
+        )
+        yield
+        transaction.set_rollback(True)
+
+
+def waits_for_us() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+        )
+        return cursor.fetchone() is not None
+
+
 def test_killed_in_the_middle_nothing_is_lost_and_nothing_done_twice(today: date) -> None:
     count = 60
     rows = [waiting(number, today) for number in range(count)]
-    with worker() as first:
+    with held_up(rows[-15]), worker() as first:
         for _message in range(3):
             score_applications.delay()
-        eventually(lambda: Assessment.objects.count() >= 5, "work began")
+        eventually(waits_for_us, "work began and came to the one that is held")
         kill(first)
-    done = Assessment.objects.count()
-    assert 5 <= done < count, "the worker must die in the middle for this test to say anything"
+        done = Assessment.objects.exclude(application=rows[-15]).count()
+    assert 5 <= done < count - 1, "the worker must die in the middle for this test to say anything"
     with worker():
         score_applications.delay()
         score_applications.delay()
