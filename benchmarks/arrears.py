@@ -85,6 +85,7 @@ def instalments(one: Loan) -> list[Instalment]:
         Instalment(
             loan=one,
             number=number + 1,
+            accrues_from=one.oldest_due_on + timedelta(days=30 * (number - 1)),
             due_on=one.oldest_due_on + timedelta(days=30 * number),
             principal=Decimal(100),
             fee=Decimal("6.00"),

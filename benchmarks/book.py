@@ -37,6 +37,7 @@ INSTALMENTS = 12
 # before them nothing falls due: its close, which finds all the late loans at once, is the beginning.
 LATE, DUE = 6, 3
 CLOSED_DAYS = 3
+SCATTER = 37  # prime to a hundred
 ZERO = Decimal("0.00")
 # Where the numbers go in the text of a row.
 LOAN, CUSTOMER = "\x01", "\x02"
@@ -65,8 +66,8 @@ class Kind:
 
 def kind_of(number: int) -> Kind:
     """6 in 100 have paid none of one to four instalments; of the others 3 in 100 fall due on each of the days after
-    tomorrow."""
-    slot, turn = number % 100, number // 100
+    tomorrow. They lie scattered over the book, as in life."""
+    slot, turn = number * SCATTER % 100, number // 100
     if slot < LATE:
         return Kind(due_day=1 + turn % 8, elapsed=1 + turn % 4, paid=False)
     if slot < LATE + DUE * CLOSED_DAYS:
@@ -93,7 +94,8 @@ class Template:
         state = engine.replay(terms, self.events, TODAY)
         self.position = state.position(TODAY)
         self.loan = _line(self._loan(terms, state, product))
-        self.instalments = "".join(_line(self._instalment(row)) for row in state.rows)
+        starts = [kind.disbursed_on, *(row.due_on for row in state.rows)]
+        self.instalments = "".join(map(_line, map(self._instalment, state.rows, starts)))
         self.transactions = "".join(_line(self._transaction(one, state)) for one in self.events)
 
     def _events(self, terms: engine.Terms, kind: Kind) -> list[engine.Event]:
@@ -119,10 +121,11 @@ class Template:
             **{part: getattr(self.position, part) for part in posting.ACCOUNTS},
         }
 
-    def _instalment(self, row: engine.InstalmentState) -> dict[str, Any]:
+    def _instalment(self, row: engine.InstalmentState, accrues_from: date) -> dict[str, Any]:
         names = [name for name in Instalment.AMOUNTS if name != "penalty_base"]
         values = {name: getattr(row, name) for name in names}
-        return {"loan_id": LOAN, "number": row.number, **values, "penalty_base": row.principal_days}
+        values |= {"penalty_base": row.principal_days, "accrues_from": accrues_from}
+        return {"loan_id": LOAN, "number": row.number, **values}
 
     def _transaction(self, one: engine.Event, state: engine.LoanState) -> dict[str, Any]:
         split = state.splits.get(one.ref, engine.Split())
@@ -245,7 +248,8 @@ def _names(template: Template, model: type) -> list[str]:
     if model is Loan:
         return _columns_of_loan()
     if model is Instalment:
-        return ["loan_id", "number", *(n for n in Instalment.AMOUNTS if n != "penalty_base"), "penalty_base"]
+        amounts = (name for name in Instalment.AMOUNTS if name != "penalty_base")
+        return ["loan_id", "number", *amounts, "penalty_base", "accrues_from"]
     first = "loan_id type kind amount value_on booked_on at channel key payment_key"
     return [*first.split(), "principal", "interest", "fee", "penalty", "credit", "note", "details"]
 
@@ -308,6 +312,20 @@ def _book(templates: dict[Kind, Template], of: list[Kind]) -> None:
     lines = [(account, sign * sums[part]) for part, (account, sign) in posting.ACCOUNTS.items()]
     lines.append((ledger.CAPITAL, -sum(amount for _account, amount in lines)))
     ledger.post([ledger.Booking("opening", "opening", TODAY, TODAY, lines)])
+
+
+def pay_what_is_due() -> int:
+    """What falls due on the open day is paid, by all but one in 30. Returns the number of payments."""
+    today = BusinessDate.current()
+    due = Instalment.objects.filter(due_on=today, outstanding__gt=0).order_by("loan_id")
+    rows = [
+        posting.Posting(loan_id, "REPAYMENT", amount, f"{today}:{loan_id}", today)
+        for turn, (loan_id, amount) in enumerate(due.values_list("loan_id", "outstanding"))
+        if turn % 30
+    ]
+    for first in range(0, len(rows), 500):
+        posting.post_many(rows[first : first + 500], by=None, at=moment(today), on=today)
+    return len(rows)
 
 
 def check(sample: int) -> int:

@@ -42,6 +42,12 @@ shared_buffers = 128MB
 timezone = 'UTC'
 log_timezone = 'UTC'
 """
+# As docs/operations.md advises for a server of its own: a quarter of the memory, and checkpoints that are far apart.
+POSTGRES_CONF_LARGE = """\
+shared_buffers = {quarter}MB
+max_wal_size = 8GB
+checkpoint_timeout = 15min
+"""
 # Only for data that a test made and a test will drop.
 POSTGRES_CONF_FLEETING = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
@@ -60,10 +66,12 @@ save ""
 
 @dataclass(frozen=True)
 class Servers:
-    """One pair of servers with its data in `folder`; `durable=False` trades safety for the speed of tests."""
+    """One pair of servers with its data in `folder`; `durable=False` trades safety for the speed of tests, and `large`
+    takes as much of the machine as a server of its own would."""
 
     folder: Path
     durable: bool = True
+    large: bool = False
 
     def start(self, *, postgres: bool = True, redis: bool = True) -> dict[str, str]:
         """Start what is not running yet and return the addresses. Safe to call from several processes."""
@@ -111,8 +119,8 @@ def test_servers() -> Servers:
 
 
 def bench_servers() -> Servers:
-    """They keep what they were told, as in production: what is measured must not owe its speed to forgetting."""
-    return Servers(LOCAL / "bench")
+    """As in production: what is measured must not owe its speed to forgetting, nor its slowness to a small server."""
+    return Servers(LOCAL / "bench", large=True)
 
 
 class Postgres:
@@ -175,9 +183,8 @@ class Postgres:
             )
 
     def _prepare_start(self) -> None:
-        conf = POSTGRES_CONF.format(sockets=self.servers.sockets)
         path = self.data / "opentab.conf"
-        path.write_text(conf + ("" if self.servers.durable else POSTGRES_CONF_FLEETING))
+        path.write_text(self._conf())
         self._give(path)
         self.log.touch()
         self._give(self.log)
@@ -185,6 +192,14 @@ class Postgres:
         self._give(self.servers.sockets)
         # A pid file whose process is gone, or is by now somebody else's, would keep PostgreSQL from starting.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _conf(self) -> str:
+        parts = [POSTGRES_CONF.format(sockets=self.servers.sockets)]
+        if not self.servers.durable:
+            parts.append(POSTGRES_CONF_FLEETING)
+        if self.servers.large:
+            parts.append(POSTGRES_CONF_LARGE.format(quarter=_memory() // 4))
+        return "".join(parts)
 
     def _make_database(self) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
@@ -286,6 +301,11 @@ class Redis:
     def _client(self) -> redis.Redis:
         # Without retries: whether it answers at once is what we ask.
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2, retry=Retry(NoBackoff(), 0))
+
+
+def _memory() -> int:
+    """Megabytes of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
 def _postgres_programs() -> Path:

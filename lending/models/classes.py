@@ -23,7 +23,7 @@ MARKED = Q(bucket__gt=0) | Q(own_class__gt=1) | Q(asset_class__gt=1) | Q(watch_u
 MARKED_SQL = "(l.bucket > 0 OR l.own_class > 1 OR l.asset_class > 1 OR l.watch_until IS NOT NULL)"
 
 INDEXES = [
-    models.Index(fields=["customer"], condition=MARKED, name="loan_marked"),
+    models.Index(fields=["id"], condition=MARKED, name="loan_marked"),
     models.Index(fields=["moved_on"], condition=Q(moved_on__isnull=False), name="loan_moved"),
 ]
 

@@ -150,6 +150,12 @@ class Loan(FSMModelMixin, classes.Classified, models.Model):
         """The write-off was taken back."""
 
 
+# A period that is longer than a month. The partial index of the same words serves the close, so a statement must say it
+# in these words.
+LONG = Q(due_on__gt=F("accrues_from") + 31)
+LONG_SQL = "i.due_on > (i.accrues_from + 31)"
+
+
 class Instalment(models.Model):
     """One due date of a loan, with what falls due and what has been paid on it."""
 
@@ -158,6 +164,8 @@ class Instalment(models.Model):
         Loan, models.PROTECT, related_name="instalments", verbose_name=_("loan"), db_index=False
     )
     number = models.PositiveSmallIntegerField(_("number"))
+    # Its interest is earned evenly over the days after this one up to its due date.
+    accrues_from = models.DateField(_("interest accrues from"))
     due_on = models.DateField(_("due on"))
     principal = fields.money(_("principal"))
     interest = fields.money(_("interest"))
@@ -240,7 +248,10 @@ class Instalment(models.Model):
         indexes = [
             # What falls due on a day, in a range of loans: also what was paid in advance is billed.
             # The close reads what accrues off the index alone.
-            models.Index(fields=["due_on", "loan"], include=["number", "interest"], name="instalment_due"),
+            models.Index(
+                fields=["due_on", "loan"], include=["accrues_from", "interest"], name="instalment_due"
+            ),
+            models.Index(fields=["due_on", "loan"], condition=LONG, name="instalment_long"),
             models.Index(
                 fields=["statement"], condition=Q(statement__isnull=False), name="instalment_billed"
             ),

@@ -15,16 +15,16 @@ from lending.services.steps import LOANS, WHOLE, Shard, step
 BILL = f"""
 WITH due AS (
     SELECT i.loan_id, SUM(i.interest) AS interest, SUM(i.fee) AS fee
-    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
-    WHERE i.due_on = %(day)s AND i.interest + i.fee > 0
-      AND (l.state = ANY(%(owing)s) OR (l.state = 'SETTLED' AND (l.interest < 0 OR l.fee < 0)))
-      AND i.loan_id BETWEEN %(first)s AND %(last)s AND {LOANS}
+    FROM lending_instalment i
+    WHERE i.due_on = %(day)s AND i.interest + i.fee > 0 AND i.loan_id BETWEEN %(first)s AND %(last)s
     GROUP BY i.loan_id
 ), billed AS (
     UPDATE lending_loan l
     SET interest = l.interest + due.interest, interest_earned = l.interest_earned + due.interest,
         fee = l.fee + due.fee, fee_earned = l.fee_earned + due.fee
-    FROM due WHERE l.id = due.loan_id AND l.id BETWEEN %(first)s AND %(last)s
+    FROM due
+    WHERE l.id = due.loan_id AND {LOANS}
+      AND (l.state = ANY(%(owing)s) OR (l.state = 'SETTLED' AND (l.interest < 0 OR l.fee < 0)))
     RETURNING l.product_id, due.interest, due.fee
 )
 SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY product_id ORDER BY product_id
@@ -52,10 +52,12 @@ WITH late AS (
     WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0 AND {LOANS}
 ), wanted AS (
     SELECT *, ROUND((base + principal) * rate, 2) - ROUND(base * rate, 2) AS more FROM late
-), shared AS (
-    SELECT *, SUM(more) OVER (PARTITION BY loan_id ORDER BY number) - more AS before FROM wanted
 ), fitted AS (
-    SELECT *, CASE WHEN room IS NULL THEN more ELSE GREATEST(LEAST(more, room - before), 0) END AS grows FROM shared
+    SELECT id, loan_id, base, principal, more AS grows FROM wanted WHERE room IS NULL
+    UNION ALL
+    SELECT id, loan_id, base, principal,
+           GREATEST(LEAST(more, room + more - SUM(more) OVER (PARTITION BY loan_id ORDER BY number)), 0)
+    FROM wanted WHERE room IS NOT NULL
 ), grown AS (
     UPDATE lending_instalment i
     SET penalty_base = fitted.base + fitted.principal, penalty = i.penalty + fitted.grows
@@ -65,7 +67,8 @@ WITH late AS (
     SELECT loan_id, SUM(penalty) AS penalty FROM grown GROUP BY loan_id HAVING SUM(penalty) <> 0
 ), penalised AS (
     UPDATE lending_loan l SET penalty = l.penalty + by_loan.penalty, penalty_earned = l.penalty_earned + by_loan.penalty
-    FROM by_loan WHERE l.id = by_loan.loan_id AND l.id BETWEEN %(first)s AND %(last)s
+    FROM by_loan
+    WHERE l.id = by_loan.loan_id AND l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND {LOANS}
     RETURNING l.product_id, by_loan.penalty
 )
 SELECT product_id, COUNT(*), SUM(penalty) FROM penalised GROUP BY product_id ORDER BY product_id

@@ -23,17 +23,16 @@ WITH scale AS (
                          %(substandard)s::int[], %(doubtful)s::int[], %(loss)s::int[])
         AS s(product_id, grace, special_mention, substandard, doubtful, loss)
 ), candidate AS (
-    SELECT l.id, l.product_id, l.state, l.oldest_due_on, l.own_class, l.watch_until FROM lending_loan l
-    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(on)s AND {LOANS}
-    UNION
-    SELECT l.id, l.product_id, l.state, l.oldest_due_on, l.own_class, l.watch_until FROM lending_loan l
-    WHERE {MARKED_SQL} AND l.state <> 'WRITTEN_OFF' AND {LOANS}
+    SELECT l.* FROM lending_loan l
+    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(on)s AND NOT {MARKED_SQL} AND {LOANS}
+    UNION ALL
+    SELECT l.* FROM lending_loan l WHERE {MARKED_SQL} AND l.state <> 'WRITTEN_OFF' AND {LOANS}
 ), late AS (
-    SELECT c.id, c.product_id, c.own_class, c.watch_until, c.state = ANY(%(owing)s) AS owing,
+    SELECT c.id, c.product_id, c.bucket, c.own_class, c.watch_until, c.state = ANY(%(owing)s) AS owing,
            CASE WHEN c.state = ANY(%(owing)s) THEN GREATEST(0, %(on)s - c.oldest_due_on) ELSE 0 END AS days
     FROM candidate c
 ), measured AS (
-    SELECT l.id,
+    SELECT l.id, l.bucket AS bucket_before, l.own_class AS class_before,
            CASE WHEN l.days <= s.grace THEN 0 ELSE width_bucket(l.days, %(buckets)s::int[]) END AS bucket,
            CASE WHEN NOT l.owing THEN 1 ELSE GREATEST(
                1 + width_bucket(l.days, ARRAY[s.special_mention, s.substandard, s.doubtful, s.loss]),
@@ -47,7 +46,7 @@ UPDATE lending_loan l
 SET bucket = m.bucket, own_class = m.own_class, peak_bucket = GREATEST(l.peak_bucket, m.bucket),
     moved_on = %(on)s
 FROM measured m
-WHERE l.id = m.id AND {LOANS} AND (l.bucket <> m.bucket OR l.own_class <> m.own_class)
+WHERE l.id = m.id AND {LOANS} AND (m.bucket <> m.bucket_before OR m.own_class <> m.class_before)
 """  # noqa: S608
 
 # What more than a share of a customer's debt is, all of it is. A loan that is paid or not yet owing has no class to
@@ -64,7 +63,7 @@ WITH bad AS (
     HAVING COALESCE(SUM(l.principal) FILTER (WHERE l.own_class >= 3), 0)
         > SUM(l.principal) * (CASE c.kind WHEN 'COMPANY' THEN %(company)s ELSE %(person)s END)
 ), candidate AS (
-    SELECT l.id FROM lending_loan l WHERE {MARKED_SQL} AND {LOANS}
+    SELECT l.id FROM lending_loan l WHERE {MARKED_SQL} AND l.asset_class <> l.own_class AND {LOANS}
     UNION
     SELECT l.id FROM lending_loan l WHERE l.customer_id IN (SELECT customer_id FROM spoilt) AND {LOANS}
 ), judged AS (

@@ -9,7 +9,7 @@ History is never edited: a backdated payment or a reversal changes the fold, and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Any
@@ -69,9 +69,9 @@ LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
 INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number")
 HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
-WRITTEN = (*Instalment.AMOUNTS, "statement")
+WRITTEN = (*Instalment.AMOUNTS, "statement", "accrues_from")
 # What a row holds, and where a fold says it: all at once, for each posting looks at every instalment of its loans.
-HELD = (*Instalment.AMOUNTS, "statement_id")
+HELD = (*Instalment.AMOUNTS, "statement_id", "accrues_from")
 _held = attrgetter(*HELD)
 _folded = attrgetter(*({"penalty_base": "principal_days"}.get(name, name) for name in Instalment.AMOUNTS))
 WRITTEN_OF_LOANS = (*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on")
@@ -369,14 +369,18 @@ def materialise(account: Account, state: engine.LoanState, position: engine.Posi
     if loan.state in Loan.OWING:
         loan.matures_on = state.matures_on or loan.matures_on
     bills = {row.due_on: row.statement_id for row in account.instalments.values() if row.statement_id}
+    accrues_from = loan.disbursed_on + timedelta(days=account.terms.interest_free_days)
     for row in state.rows:
-        _materialise_row(account, row, bills.get(row.due_on))
+        _materialise_row(account, row, bills.get(row.due_on), accrues_from)
+        accrues_from = max(accrues_from, row.due_on)
     account.surplus = {number for number in account.instalments if number > len(state.rows)}
 
 
-def _materialise_row(account: Account, row: engine.InstalmentState, bill_id: int | None) -> None:
+def _materialise_row(
+    account: Account, row: engine.InstalmentState, bill_id: int | None, accrues_from: date
+) -> None:
     """A bill stays with the due date that it was made for, whatever number the instalment has by now."""
-    values = (*_folded(row), bill_id)
+    values = (*_folded(row), bill_id, accrues_from)
     known = account.instalments.get(row.number)
     if known is None:
         known = Instalment(loan_id=account.loan.pk, number=row.number)

@@ -17,6 +17,7 @@ from lending import bulk, events
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import InterestSuspension, Loan, Transaction, User
+from lending.models.classes import MARKED
 from lending.selectors import accrued
 from lending.services import checks, ledger, targets
 from lending.services.steps import step
@@ -161,7 +162,7 @@ def follow(*, on: date, at: datetime) -> int:
     perform again and were not suspended by a person come out of it."""
     held_now = InterestSuspension.objects.filter(until=None)
     owing = Loan.objects.filter(state__in=Loan.OWING).order_by("pk")
-    bad = owing.filter(non_performing_since__isnull=False).exclude(pk__in=held_now.values("loan_id"))
+    bad = owing.filter(MARKED, non_performing_since__isnull=False).exclude(pk__in=held_now.values("loan_id"))
     good = owing.filter(non_performing_since=None, pk__in=held_now.filter(by=None).values("loan_id"))
     stop, start = (list(rows.values_list("pk", flat=True)) for rows in (bad, good))
     suspend_many(loan_ids=stop, reason=NOT_PERFORMING, by=None, at=at, on=on)

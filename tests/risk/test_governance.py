@@ -223,6 +223,7 @@ def book(books):
             Instalment(
                 loan=loan,
                 number=1,
+                accrues_from=day,
                 due_on=day + timedelta(days=40),
                 principal=Decimal(3000),
                 paid_on=day + timedelta(days=40 + (45 if late else 0)),

@@ -78,7 +78,12 @@ def past(books):
         )
         Instalment.objects.bulk_create(
             Instalment(
-                loan=loan, number=1, due_on=due, principal=Decimal("3000"), paid_on=_paid(due, late_days(n))
+                loan=loan,
+                number=1,
+                accrues_from=loan.disbursed_on,
+                due_on=due,
+                principal=Decimal("3000"),
+                paid_on=_paid(due, late_days(n)),
             )
             for n, loan in enumerate(loans)
             for due in [loan.disbursed_on + timedelta(days=40)]
