@@ -5,6 +5,7 @@ Real processes, really killed, each on a copy of the same book; then every table
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -275,6 +276,32 @@ def test_killed_at_every_boundary_and_started_again_it_comes_to_the_same() -> No
             killed(in_a_process(database, end))
             finished(in_a_process(database, close_two_days))
             same(content(database), expected, f"{number} of {len(ends)}")
+
+
+# At the end of a month.
+MONTHLY = [
+    "lending.services.history.snapshot",
+    "lending.services.history.summarise",
+    "lending.services.provisioning.observe",
+    "lending.services.provisioning.measure",
+    "lending.services.provisioning.book",
+    "lending.services.books.keep",
+]
+
+
+def test_killed_at_the_end_of_a_month_it_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "THAT_DAY", date(2026, 3, 31))
+    build()
+    copies = Copies()
+    with copies.one() as undisturbed:
+        finished(in_a_process(undisturbed, close_two_days))
+        expected = content(undisturbed)
+    assert [path for path in MONTHLY if not _moved(expected, path)] == []
+    for path in MONTHLY:
+        with copies.one() as database:
+            killed(in_a_process(database, in_step(path)))
+            finished(in_a_process(database, close_two_days))
+            same(content(database), expected, path)
 
 
 # A step that had nothing to do would prove nothing.

@@ -11,8 +11,8 @@ from lending.fields import ZERO
 from lending.models import Loan
 from lending.models.loan import LONG_SQL
 
-# The running instalment of a loan is the one whose period holds the day. Of all loans, those that begin and end within a
-# month are read off the index of due dates, the few longer ones off an index of their own. Sums are of whole cents.
+# The running instalment of a loan is the one whose period holds the day. Of all loans, those that begin and end within
+# a month are read off the index of due dates, the few longer ones off an index of their own. Sums are of whole cents.
 _RUNNING = """
 SELECT i.loan_id, i.interest, i.accrues_from, i.due_on FROM lending_instalment i
 WHERE i.due_on > %(on)s AND i.accrues_from < %(on)s AND i.interest > 0
