@@ -86,13 +86,11 @@ class AsOfForm(ReportForm):
         self.fields["product"].choices = choices
 
 
-class PeriodForm(AsOfForm):
-    """A period, by default the running month up to today."""
+class SpanForm(ReportForm):
+    """From one day to another."""
 
-    on = None  # type: ignore[assignment]
     since = forms.DateField(label=gettext_lazy("From"), required=False)
     until = forms.DateField(label=gettext_lazy("To"), required=False)
-    field_order = ["since", "until", "product"]
 
     def clean(self) -> dict[str, Any]:
         asked = super().clean() or {}
@@ -100,6 +98,13 @@ class PeriodForm(AsOfForm):
         if since and until and since > until:
             self.add_error("until", _("The period ends before it begins."))
         return asked
+
+
+class PeriodForm(SpanForm, AsOfForm):
+    """A period, by default the running month up to today."""
+
+    on = None  # type: ignore[assignment]
+    field_order = ["since", "until", "product"]
 
 
 class LinesForm(PeriodForm):

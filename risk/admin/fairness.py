@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lending.admin.reports import Answer, Column, Report, ReportForm
+from lending.admin.reports import Answer, Column, Report, SpanForm
 from risk.engine.fairness import FEWEST, Group, Rate
 from risk.selectors import fairness
 
@@ -23,20 +23,12 @@ WORDS = {
 DAYS = 365
 
 
-class FairnessForm(ReportForm):
+class FairnessForm(SpanForm):
     by = forms.ChoiceField(label=gettext_lazy("Grouped by"), required=False)
-    since = forms.DateField(label=gettext_lazy("From"), required=False)
-    until = forms.DateField(label=gettext_lazy("To"), required=False)
+    field_order = ["by", "since", "until"]
 
     def prepare(self) -> None:
         self.fields["by"].choices = [(name, fairness.NAMES[name]) for name in fairness.groupings()]
-
-    def clean(self) -> dict[str, Any]:
-        asked = super().clean() or {}
-        since, until = asked.get("since"), asked.get("until")
-        if since and until and since > until:
-            self.add_error("until", _("The period ends before it begins."))
-        return asked
 
 
 class Fairness(Report):
