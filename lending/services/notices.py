@@ -147,8 +147,9 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
         subject, body = render(template.subject, template.body, values[template.language])
         # A message in the app has nowhere to be sent: it is there for the customer to see.
         at_once = channel == Channel.IN_APP and send_after <= at
-        yield Notice(
-            customer=customer,
+        yield bulk.new(
+            Notice,
+            customer_id=customer.pk,
             state=Notice.State.SENT if at_once else Notice.State.PENDING,
             sent_at=at if at_once else None,
             channel=channel,

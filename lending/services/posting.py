@@ -237,7 +237,8 @@ def replay(terms: engine.Terms, history: Sequence[Transaction], on: date) -> eng
 
 
 def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: date) -> Transaction:
-    return Transaction(
+    return bulk.new(
+        Transaction,
         id=id_,
         loan_id=posting.loan_id,
         type=posting.type,
@@ -246,7 +247,7 @@ def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: dat
         value_on=posting.value_on,
         booked_on=on,
         at=at,
-        by=by,
+        by_id=by.pk if by else None,
         channel=posting.channel,
         key=posting.key,
         reverses_id=posting.reverses_id,
