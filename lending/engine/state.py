@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from lending.engine.money import from_minor
 
@@ -124,8 +124,7 @@ class Overdue:
         return self.principal + self.interest + self.fee + self.penalty
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """The loan as the ledger sees it on a day; the ledger books the difference of two positions.
 
     ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and
@@ -171,6 +170,7 @@ class LoanState:
     as_of: date
     rows: tuple[InstalmentState, ...]
     status: str
+    position: Position
     overpaid: Decimal
     splits: Mapping[str, Split] = field(default_factory=dict)
     disbursed: Decimal = ZERO
@@ -178,6 +178,7 @@ class LoanState:
     refunded: Decimal = ZERO
     recovered: Decimal = ZERO
     matures_on: date | None = None  # the last due date, leaving out charges that came after it
+    unpaid_since: date | None = None  # the first due date, past or to come, with something left to pay
 
     @property
     def outstanding(self) -> Decimal:
@@ -213,39 +214,6 @@ class LoanState:
         """The first unpaid instalment due on ``as_of`` or later."""
         day = as_of or self.as_of
         return next((row for row in self.rows if row.due_on >= day and row.outstanding > 0), None)
-
-    def position(self, as_of: date | None = None) -> Position:
-        """The ledger's view; ``as_of`` should be the day the state was folded to (the default)."""
-        day = as_of or self.as_of
-        total = dict.fromkeys(_SUMMED, ZERO)
-        for row in self.rows:
-            for name in _ALWAYS:
-                total[name] += getattr(row, name)
-            total["penalty"] += row.penalty
-            if row.due_on <= day:
-                total["interest"] += row.interest
-                total["fee"] += row.fee
-        earned = {name: total[name] - total[f"{name}_waived"] for name in _BILLED}
-        return Position(
-            principal=total["principal_outstanding"],
-            **{name: earned[name] - total[f"{name}_paid"] - total[f"{name}_written_off"] for name in _BILLED},
-            credit=self.overpaid,
-            **{f"{name}_earned": amount for name, amount in earned.items()},
-            disbursed=self.disbursed,
-            received=self.received,
-            refunded=self.refunded,
-            **{name: total[name] for name in _ALWAYS if name.endswith("written_off")},
-            recovered=self.recovered,
-        )
-
-
-_BILLED = ("interest", "fee", "penalty")
-_ALWAYS = (
-    "principal_outstanding",
-    "principal_written_off",
-    *(f"{name}_{what}" for name in _BILLED for what in ("paid", "waived", "written_off")),
-)
-_SUMMED = (*_ALWAYS, *_BILLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
 # Messages sent per transaction: what a crash may send twice, and how long rows stay locked.
 BATCH = 20
 LONGEST_KEY = 110
+# What a message takes from its customer.
+ADDRESSED = ("name", "language", "phone", "email")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,14 +66,17 @@ LINES = bulk.Select(
     "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE",
 )
 LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
-INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number")
 HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
 WRITTEN = (*Instalment.AMOUNTS, "statement")
 # What a row holds, and where a fold says it: all at once, for each posting looks at every instalment of its loans.
 HELD = (*Instalment.AMOUNTS, "statement_id")
-_held = attrgetter(*HELD)
 _folded = attrgetter(*({"penalty_base": "principal_days"}.get(name, name) for name in Instalment.AMOUNTS))
+# Most instalments stay as they are: they are compared as they come.
+INSTALMENTS = bulk.Tuples(
+    f"SELECT loan_id, number, id, {', '.join(HELD)} FROM lending_instalment"  # noqa: S608
+    " WHERE loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number"
+)
 WRITTEN_OF_LOANS = (*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on")
 IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
 
@@ -116,7 +119,8 @@ class Account:
     principal_before: Decimal
     # The day on which its rows stand: the business date, or the next one when that is billed already.
     day: date
-    instalments: dict[int, Instalment] = field(default_factory=dict)
+    # By number, the key of each instalment, if it has one yet, and what it holds.
+    instalments: dict[int, tuple[int | None, tuple[Any, ...]]] = field(default_factory=dict)
     history: list[Transaction] = field(default_factory=list)
     changed: dict[int, Instalment] = field(default_factory=dict)
     surplus: set[int] = field(default_factory=set)
@@ -191,7 +195,7 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
 
 def _accounts(
     loans: Sequence[Loan],
-    instalments: Sequence[Instalment],
+    instalments: Sequence[tuple[Any, ...]],
     history: Sequence[Transaction],
     days: Mapping[int, date],
 ) -> dict[int, Account]:
@@ -200,7 +204,8 @@ def _accounts(
         for loan in loans
     }
     for row in instalments:
-        accounts[row.loan_id].instalments[row.number] = row
+        loan_id, number, pk = row[:3]
+        accounts[loan_id].instalments[number] = pk, row[3:]
     for posted in history:
         accounts[posted.loan_id].history.append(posted)
     return accounts
@@ -280,7 +285,7 @@ def _fold(account: Account, posted: Transaction, on: date, entry_id: int) -> led
     history = [*account.history, posted]
     state = replay(account.terms, history, account.day)
     account.history = history
-    position = state.position(account.day)
+    position = state.position
     lines = difference(account.loan, position)
     lines += _contra(account, posted, lines)
     split = state.splits.get(posted.key, engine.Split())
@@ -365,28 +370,32 @@ def materialise(account: Account, state: engine.LoanState, position: engine.Posi
     loan = account.loan
     for part in ACCOUNTS:
         setattr(loan, part, getattr(position, part))
-    loan.oldest_due_on = min((row.due_on for row in state.rows if row.outstanding > 0), default=None)
+    loan.oldest_due_on = state.unpaid_since
     _move_state(loan, state, on)
     if loan.state in Loan.OWING:
         loan.matures_on = state.matures_on or loan.matures_on
-    bills = {row.due_on: row.statement_id for row in account.instalments.values() if row.statement_id}
+    bills = {held[0]: held[-1] for _pk, held in account.instalments.values() if held[-1]}
     for row in state.rows:
         _materialise_row(account, row, bills.get(row.due_on))
     account.surplus = {number for number in account.instalments if number > len(state.rows)}
+    for number in account.surplus:
+        account.changed.pop(number, None)
 
 
 def _materialise_row(account: Account, row: engine.InstalmentState, bill_id: int | None) -> None:
     """A bill stays with the due date that it was made for, whatever number the instalment has by now."""
     values = (*_folded(row), bill_id)
-    known = account.instalments.get(row.number)
-    if known is None:
-        known = Instalment(loan_id=account.loan.pk, number=row.number)
-        account.instalments[row.number] = known
-    elif _held(known) == values:
+    pk, held = account.instalments.get(row.number, (None, None))
+    if held == values:
         return
-    for name, value in zip(HELD, values, strict=True):
-        setattr(known, name, value)
-    account.changed[row.number] = known
+    account.instalments[row.number] = pk, values
+    account.changed[row.number] = bulk.new(
+        Instalment,
+        id=pk,
+        loan_id=account.loan.pk,
+        number=row.number,
+        **dict(zip(HELD, values, strict=True)),
+    )
 
 
 def _move_state(loan: Loan, state: engine.LoanState, on: date) -> None:
@@ -447,7 +456,7 @@ def _event(row: Transaction, loan: Loan, by: User | None, at: datetime) -> Any:
 def _sorted_out(accounts: list[Account]) -> tuple[list[Instalment], list[int]]:
     """The instalments that the loans have now and had not, and the keys of those that they had and have not."""
     new = [row for account in accounts for row in account.changed.values() if row.pk is None]
-    surplus = [account.instalments[number].pk for account in accounts for number in account.surplus]
+    surplus = [account.instalments[number][0] for account in accounts for number in account.surplus]
     return new, [pk for pk in surplus if pk]
 
 
