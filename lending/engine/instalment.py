@@ -155,7 +155,9 @@ class Instalment:
             self.paid_on = day
 
     def state(self, number: int, places: int) -> InstalmentState:
-        amounts = from_minors((*self.due, *self.paid, *self.waived[1:], *self.written), places)
+        waived, written = self.waived, self.written
+        parts = (*self.due, *self.paid, *waived[1:], *written, sum(waived), sum(written))
+        amounts = from_minors(parts, places)
         late = from_minor(self.late, places)
         paid_on = None if self.left else self.paid_on
         fields: list[Any] = [number, self.due_on, *amounts, paid_on, self.kind == DOWN_PAYMENT, late]

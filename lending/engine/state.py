@@ -45,7 +45,7 @@ class Split:
 
 @dataclass(slots=True)
 class InstalmentState:
-    """One instalment: what is due, paid, waived and written off of each component."""
+    """One instalment: what is due, paid, waived and written off of each component, and the last two of all."""
 
     number: int
     due_on: date
@@ -64,6 +64,8 @@ class InstalmentState:
     interest_written_off: Decimal = ZERO
     fee_written_off: Decimal = ZERO
     penalty_written_off: Decimal = ZERO
+    waived: Decimal = ZERO
+    written_off: Decimal = ZERO
     paid_on: date | None = None
     is_down_payment: bool = False
     principal_days: Decimal = ZERO  # overdue principal summed over days, from which the penalty is read
@@ -75,19 +77,6 @@ class InstalmentState:
     @property
     def paid(self) -> Decimal:
         return self.principal_paid + self.interest_paid + self.fee_paid + self.penalty_paid
-
-    @property
-    def waived(self) -> Decimal:
-        return self.interest_waived + self.fee_waived + self.penalty_waived
-
-    @property
-    def written_off(self) -> Decimal:
-        return (
-            self.principal_written_off
-            + self.interest_written_off
-            + self.fee_written_off
-            + self.penalty_written_off
-        )
 
     @property
     def outstanding(self) -> Decimal:

@@ -7,12 +7,13 @@ A loan that the close has billed for the next day already is folded as of that d
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -66,7 +67,10 @@ LINES = bulk.Select(
     "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE",
 )
 LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
-HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
+HISTORY = bulk.Tuples(
+    "SELECT loan_id, id, key, type, value_on, amount, kind, reverses_id, details FROM lending_transaction"
+    " WHERE loan_id = ANY(%s::bigint[]) ORDER BY id"
+)
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
 WRITTEN = (*Instalment.AMOUNTS, "statement")
 # What a row holds, and where a fold says it: all at once, for each posting looks at every instalment of its loans.
@@ -110,6 +114,19 @@ class Posting:
         )
 
 
+class Past(NamedTuple):
+    """What a fold asks of a transaction that was posted before: its row, as far as that."""
+
+    pk: int
+    key: str
+    type: str
+    value_on: date
+    amount: Decimal
+    kind: str
+    reverses_id: int | None
+    details: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Account:
     """A loan being posted to: its row, its instalments, and its history so far."""
@@ -121,7 +138,7 @@ class Account:
     day: date
     # By number, the key of each instalment, if it has one yet, and what it holds.
     instalments: dict[int, tuple[int | None, tuple[Any, ...]]] = field(default_factory=dict)
-    history: list[Transaction] = field(default_factory=list)
+    history: list[Past | Transaction] = field(default_factory=list)
     changed: dict[int, Instalment] = field(default_factory=dict)
     surplus: set[int] = field(default_factory=set)
 
@@ -196,7 +213,7 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
 def _accounts(
     loans: Sequence[Loan],
     instalments: Sequence[tuple[Any, ...]],
-    history: Sequence[Transaction],
+    history: Sequence[tuple[Any, ...]],
     days: Mapping[int, date],
 ) -> dict[int, Account]:
     accounts = {
@@ -206,8 +223,8 @@ def _accounts(
     for row in instalments:
         loan_id, number, pk = row[:3]
         accounts[loan_id].instalments[number] = pk, row[3:]
-    for posted in history:
-        accounts[posted.loan_id].history.append(posted)
+    for loan_id, *past, details in history:
+        accounts[loan_id].history.append(Past._make((*past, json.loads(details))))
     return accounts
 
 
@@ -233,7 +250,7 @@ def lock_many(loan_ids: Sequence[int], *, on: date) -> dict[int, Account]:
     return accounts
 
 
-def replay(terms: engine.Terms, history: Sequence[Transaction], on: date) -> engine.LoanState:
+def replay(terms: engine.Terms, history: Sequence[Past | Transaction], on: date) -> engine.LoanState:
     """The fold of these transactions as of `on`. Raises Refused for one that cannot have happened."""
     try:
         return engine.replay(terms, as_events(history), on)
@@ -262,9 +279,9 @@ def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: dat
     )
 
 
-def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
+def as_events(history: Sequence[Past | Transaction]) -> list[engine.Event]:
     """A loan's transactions as the engine knows them, in the order of posting; a key is a ref."""
-    keys = {row.pk: row.key for row in history}
+    keys: dict[Any, str] = {row.pk: row.key for row in history}
     return [
         engine.Event(
             row.key,
