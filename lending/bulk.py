@@ -89,16 +89,17 @@ class Tuples(Query[tuple[Any, ...]]):
 
 
 class Select(Query[M]):
-    """Whole rows of one model by a condition that is fixed: what follows WHERE, values as %s."""
+    """Rows of one model by a condition that is fixed: what follows WHERE, values as %s. They are whole unless columns
+    are named; with `only` these, the others come when they are asked for."""
 
-    def __init__(self, model: type[M], condition: str) -> None:
-        self._model, self._condition = model, condition
+    def __init__(self, model: type[M], condition: str, only: tuple[str, ...] = ()) -> None:
+        self._model, self._condition, self._only = model, condition, only
 
     def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
-        return _execute(_select(self._model, self._condition), parameters)
+        return _execute(_select(self._model, self._condition, self._only), parameters)
 
     def rows(self, cursor: psycopg.Cursor[Any]) -> list[M]:
-        names, converters = _reader(self._model)
+        names, converters = _reader(self._model, self._only)
         found = []
         for values in cursor.fetchall():
             row = dict(zip(names, values, strict=True))
@@ -318,9 +319,9 @@ def _columns(model: type[models.Model], with_key: bool) -> list[Field]:
 
 
 @cache
-def _reader(model: type[models.Model]) -> tuple[list[str], list[tuple[str, Any]]]:
-    """The names of all columns, and what turns a value of the driver into one of the field."""
-    fields = model._meta.concrete_fields
+def _reader(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The names of the columns, and what turns a value of the driver into one of the field."""
+    fields = _read_of(model, only)
     converters = []
     for field in fields:
         column = field.get_col(model._meta.db_table)
@@ -329,12 +330,17 @@ def _reader(model: type[models.Model]) -> tuple[list[str], list[tuple[str, Any]]
     return [field.attname for field in fields], converters
 
 
+def _read_of(model: type[models.Model], only: tuple[str, ...]) -> list[Field]:
+    columns = model._meta.concrete_fields
+    return [one for one in columns if not only or one.primary_key or one.attname in only]
+
+
 # In the texts every name is a table or column of a model, quoted; every value is a parameter.
 
 
 @cache
-def _select(model: type[models.Model], condition: str) -> str:
-    names = ", ".join(_quoted(field) for field in model._meta.concrete_fields)
+def _select(model: type[models.Model], condition: str, only: tuple[str, ...]) -> str:
+    names = ", ".join(map(_quoted, _read_of(model, only)))
     return f"SELECT {names} FROM {_table(model)} WHERE {condition}"  # noqa: S608
 
 

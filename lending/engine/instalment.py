@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
 from lending.engine.money import from_minor, from_minors
@@ -160,5 +159,5 @@ class Instalment:
         amounts = from_minors(parts, places)
         late = from_minor(self.late, places)
         paid_on = None if self.left else self.paid_on
-        fields: list[Any] = [number, self.due_on, *amounts, paid_on, self.kind == DOWN_PAYMENT, late]
-        return InstalmentState(*fields)
+        is_down_payment = self.kind == DOWN_PAYMENT
+        return InstalmentState._make((number, self.due_on, *amounts, paid_on, is_down_payment, late))

@@ -97,7 +97,7 @@ class Loan:
             status=self._status(),
             position=self._position(as_of),
             overpaid=from_minor(self.overpaid, places),
-            splits={ref: Split(*from_minors(parts, places)) for ref, parts in self.splits.items()},
+            splits={ref: Split._make(from_minors(parts, places)) for ref, parts in self.splits.items()},
             disbursed=from_minor(self.disbursed, places),
             received=from_minor(self.received, places),
             refunded=from_minor(self.refunded, places),
@@ -117,9 +117,8 @@ class Loan:
         earned = [one - less for one, less in zip(due, waived, strict=True)]
         owed = [one - less - gone for one, less, gone in zip(earned, paid, written, strict=True)]
         totals = (self.disbursed, self.received, self.refunded, *written, self.recovered)
-        return Position(
-            *from_minors((*owed, self.overpaid, *earned[INTEREST:], *totals), self.terms.decimals)
-        )
+        parts = (*owed, self.overpaid, *earned[INTEREST:], *totals)
+        return Position._make(from_minors(parts, self.terms.decimals))
 
     def _status(self) -> str:
         if self.status:

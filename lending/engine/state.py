@@ -11,8 +11,7 @@ from lending.engine.money import from_minor
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened. ``kind``: FEE or PENALTY of a CHARGE; INTEREST, FEE or PENALTY of a WAIVER; SHORTEN
     or LOWER of a PREPAYMENT. ``of``: the ref that a REVERSAL or a CHARGEBACK takes back. ``on`` of a CHARGE is the
     day it falls due. ``details``: what was agreed in a restructuring, plain values as `lending.engine.relief` reads
@@ -27,8 +26,7 @@ class Event:
     details: Mapping[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class Split:
+class Split(NamedTuple):
     """Where the money of one event went; the parts sum to its amount (negative for a CREDIT_REFUND)."""
 
     principal: Decimal = ZERO
@@ -43,8 +41,7 @@ class Split:
         return self.principal + self.interest + self.fee + self.penalty + self.overpaid + self.recovered
 
 
-@dataclass(slots=True)
-class InstalmentState:
+class InstalmentState(NamedTuple):
     """One instalment: what is due, paid, waived and written off of each component, and the last two of all."""
 
     number: int

@@ -46,6 +46,8 @@ LINES = bulk.Tuples(
     "SELECT id FROM lending_creditline"
     " WHERE id IN (SELECT line_id FROM lending_loan WHERE customer_id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE"
 )
+# Whoever is thanked needs no identity number, which would have to be decrypted.
+OWNERS = bulk.Select(Customer, "id = ANY(%s::bigint[])", only=notices.ADDRESSED)
 OWING = bulk.Tuples(f"SELECT id {_OWING}")  # noqa: S608
 LOANS = bulk.Tuples(f"SELECT id {_OWING} FOR UPDATE")  # noqa: S608
 READ_COLUMNS = ("state", "loan", "customer", "amount", "value_on", "payer", "note", "key", "code", "details")
@@ -368,11 +370,11 @@ class _Batch:
 
     def _thank(self, rows: Sequence[PaymentRow], shares: Mapping[int, Decimal]) -> None:
         """Payments on loans; those for customers are thanked for where they are spread."""
-        # Whoever is thanked needs no identity number, which would have to be decrypted.
-        owners = Customer.objects.only(*notices.ADDRESSED).in_bulk({row.customer_id for row in rows})
+        ids = {row.pk: row.customer_id for row in rows if row.customer_id}
+        owners = {owner.pk: owner for owner in OWNERS(sorted(set(ids.values())))}
         messages = [
             notices.Message(
-                customer=owners[row.customer_id],
+                customer=owners[ids[row.pk]],
                 template="payment_received",
                 context={"amount": shares[row.pk]},
                 key=f"payment-received:{row.key}",

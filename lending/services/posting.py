@@ -360,19 +360,18 @@ def _contra(
     sign = -1 if posted.reverses_id else 1
     if original.type == Type.RECOVERY:
         amount = sign * posted.amount
-        return [(_contra_account(posted), amount), (ledger.RECOVERIES, -amount)]
+        return [(_contra_account(original), amount), (ledger.RECOVERIES, -amount)]
     if original.type == Type.DISBURSEMENT and account.terms.upfront_fee and _is_first(account, original):
         fee = sign * account.terms.upfront_fee
-        return [(_contra_account(posted), rest + fee), (ledger.FEE_INCOME, -fee)]
-    return [(_contra_account(posted), rest)] if rest else []
+        return [(_contra_account(original), rest + fee), (ledger.FEE_INCOME, -fee)]
+    return [(_contra_account(original), rest)] if rest else []
 
 
 def _is_first(account: Account, paid_out: Transaction) -> bool:
     return account.history[0].pk == paid_out.pk
 
 
-def _contra_account(posted: Transaction) -> str:
-    original = posted.reverses or posted
+def _contra_account(original: Transaction) -> str:
     if original.kind == BY_MERCHANT:
         return ledger.MERCHANTS
     if original.kind == TO_CUSTOMER:

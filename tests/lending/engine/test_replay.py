@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -126,7 +125,7 @@ def test_waivers_take_the_oldest_first_and_no_more_than_is_owed() -> None:
     waive = Event("w", "WAIVER", date(2024, 3, 5), D("15.00"), kind="INTEREST")
     state = _fold(terms(), waive)
     assert [cents(row.interest_waived) for row in state.rows] == ["12.00", "3.00", "0.00"]
-    state = _fold(terms(), replace(waive, amount=D("100.00")))
+    state = _fold(terms(), waive._replace(amount=D("100.00")))
     assert state.splits["w"].interest == D("24.08")
     assert state.outstanding == D("1200.00")
 
