@@ -61,6 +61,9 @@ ACCOUNTS = {
     "penalty_earned": (ledger.PENALTY_INCOME, -1),
 }
 
+# The server plans a statement that takes an array anew each time, hoping to do better for so many values than for any
+# number. All of a posting look for rows by their keys, be they one or many: until the transaction ends, plans are kept.
+KEEP_PLANS = bulk.Tuples("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
 # What is read for a posting, in one round trip. Lines are locked before loans, each by id, as everywhere.
 LINES = bulk.Select(
     CreditLine,
@@ -187,7 +190,8 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
-    billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+    _, billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+        (KEEP_PLANS, []),
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
