@@ -397,9 +397,10 @@ def materialise(account: Account, state: engine.LoanState, position: engine.Posi
     bills = {held[0]: held[-1] for _pk, held in account.instalments.values() if held[-1]}
     for row in state.rows:
         _materialise_row(account, row, bills.get(row.due_on))
-    account.surplus = {number for number in account.instalments if number > len(state.rows)}
-    for number in account.surplus:
-        account.changed.pop(number, None)
+    beyond = {number for number in account.instalments if number > len(state.rows)}
+    account.surplus = {number for number in beyond if account.instalments[number][0]}
+    for number in beyond - account.surplus:  # made and taken away in the same batch
+        del account.instalments[number], account.changed[number]
 
 
 def _materialise_row(account: Account, row: engine.InstalmentState, bill_id: int | None) -> None:
