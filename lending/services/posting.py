@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, Instalment, JournalEntry, Loan, Transaction, User
+from lending.models import CreditLine, Instalment, Loan, Transaction, User
 from lending.services import billed_ahead, ledger
 
 Type = Transaction.Type
@@ -85,7 +85,11 @@ INSTALMENTS = bulk.Tuples(
     " WHERE loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number"
 )
 WRITTEN_OF_LOANS = (*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on")
-IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
+# Of each transaction to be and of its entry.
+IDS = bulk.Tuples(
+    "SELECT nextval(pg_get_serial_sequence('lending_transaction', 'id')),"
+    " nextval(pg_get_serial_sequence('lending_journalentry', 'id')) FROM generate_series(1, %s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,7 @@ class _Read:
     accounts: dict[int, Account]
     lines: dict[int, CreditLine]
     known: dict[str, Transaction]
-    ids: list[int]
-    entry_ids: list[int]
+    ids: list[tuple[Any, ...]]
     chart: ledger.Chart
 
 
@@ -172,7 +175,7 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
     read = _read(postings, on)
     accounts, known = read.accounts, read.known
     result, new, bookings = [], [], []
-    for posting, id_, entry_id in zip(postings, read.ids, read.entry_ids, strict=True):
+    for posting, (id_, entry_id) in zip(postings, read.ids, strict=True):
         posted = known.get(posting.key)
         if posted is None:
             _check_currency(posting, accounts[posting.loan_id].loan)
@@ -190,7 +193,7 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
-    _, billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+    _, billed, lines, loans, instalments, history, known, new, chart = bulk.read(
         (KEEP_PLANS, []),
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
@@ -199,7 +202,6 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
         (HISTORY, [ids]),
         (POSTED, [keys]),
         (IDS, [len(postings)]),
-        (ENTRY_IDS, [len(postings)]),
         (ledger.CHART, []),
     )
     if len(loans) < len(ids):
@@ -209,7 +211,6 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
         {line.pk: line for line in lines},
         {row.key: row for row in known},
         new,
-        entries,
         ledger.Chart.of(chart),
     )
 
