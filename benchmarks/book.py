@@ -92,7 +92,7 @@ class Template:
         terms = product.terms(AMOUNT, INSTALMENTS, kind.disbursed_on, kind.first_due_on)
         self.events = self._events(terms, kind)
         state = engine.replay(terms, self.events, TODAY)
-        self.position = state.position(TODAY)
+        self.position = state.position
         self.loan = _line(self._loan(terms, state, product))
         starts = [kind.disbursed_on, *(row.due_on for row in state.rows)]
         self.instalments = "".join(map(_line, map(self._instalment, state.rows, starts)))
@@ -337,7 +337,7 @@ def check(sample: int) -> int:
     for loan in Loan.objects.filter(pk__in=ids):
         history = list(Transaction.objects.filter(loan=loan).order_by("pk"))
         state = engine.replay(engine.Terms.from_json(loan.terms), posting.as_events(history), on)
-        position = state.position(on)
+        position = state.position
         found = {part: getattr(loan, part) for part in posting.ACCOUNTS}
         assert found == {part: getattr(position, part) for part in posting.ACCOUNTS}, (
             loan.pk,

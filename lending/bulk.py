@@ -89,16 +89,17 @@ class Tuples(Query[tuple[Any, ...]]):
 
 
 class Select(Query[M]):
-    """Whole rows of one model by a condition that is fixed: what follows WHERE, values as %s."""
+    """Rows of one model by a condition that is fixed: what follows WHERE, values as %s. They are whole unless columns
+    are named; with `only` these, the others come when they are asked for."""
 
-    def __init__(self, model: type[M], condition: str) -> None:
-        self._model, self._condition = model, condition
+    def __init__(self, model: type[M], condition: str, only: tuple[str, ...] = ()) -> None:
+        self._model, self._condition, self._only = model, condition, only
 
     def start(self, *parameters: Any) -> psycopg.Cursor[Any]:
-        return _execute(_select(self._model, self._condition), parameters)
+        return _execute(_select(self._model, self._condition, self._only), parameters)
 
     def rows(self, cursor: psycopg.Cursor[Any]) -> list[M]:
-        names, converters = _reader(self._model)
+        names, converters = _reader(self._model, self._only)
         found = []
         for values in cursor.fetchall():
             row = dict(zip(names, values, strict=True))
@@ -109,13 +110,26 @@ class Select(Query[M]):
 
 
 def _saved(model: type[M], values: dict[str, Any]) -> M:
-    """The row as an object, as `Model.from_db` makes it, without a signal and a setter for each field: for models
-    that have many rows, that is most of the price of reading them."""
+    """The row as an object, as `Model.from_db` makes it."""
+    row = _made(model, values)
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+    return row
+
+
+def new(model: type[M], **values: Any) -> M:
+    """An unsaved row, as the model itself makes it of the values of its columns; the others have their defaults."""
+    known, called = _defaults(model)
+    row = {**known, **{name: call() for name, call in called if name not in values}, **values}
+    if len(row) > len(known) + len(called):
+        raise TypeError(f"{model.__name__} has no column {sorted(values.keys() - {*known, *dict(called)})}")
+    return _made(model, row)
+
+
+def _made(model: type[M], values: dict[str, Any]) -> M:
+    """Without a signal and a setter for each field: for models that have many rows, that is most of their price."""
     row = model.__new__(model)
-    state = ModelState()
-    state.adding, state.db = False, connection.alias
     row.__dict__ = values
-    row._state = state
+    row._state = ModelState()
     return row
 
 
@@ -154,13 +168,13 @@ def _insertion(
 ) -> tuple[str, Sequence[Any]]:
     """The statement that inserts the rows, and its values; `keys` where they have been drawn for rows without."""
     ways = _ways_in(model, with_key)
-    arrays = [_array(way, rows) for way in (ways[1:] if keys else ways)]
-    arrays = [list(keys), *arrays] if keys else arrays
+    columns = [_values(way, rows) for way in (ways[1:] if keys else ways)]
+    columns = [list(keys), *columns] if keys else columns
     if len(rows) <= FEW:
         return _insert_few(model, with_key, len(rows)), [
-            value for row in zip(*arrays, strict=True) for value in row
+            value for row in zip(*columns, strict=True) for value in row
         ]
-    return _insert(model, with_key), arrays
+    return _insert(model, with_key), _arrays(ways, columns)
 
 
 def create_many(rows: Sequence[M], *, ignore_known: bool = False) -> list[M]:
@@ -175,7 +189,7 @@ def create_many(rows: Sequence[M], *, ignore_known: bool = False) -> list[M]:
     keys = _insert_new(model, rows) if ignore_known else _insert_all(model, rows)
     for row, key in zip(rows, keys, strict=True):
         row.pk = key
-        row._state.adding, row._state.db = key is None, connection.alias
+        row._state.adding, row._state.db = key is None, DEFAULT_DB_ALIAS
     return [row for row in rows if row.pk]
 
 
@@ -201,30 +215,50 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    arrays = [*(_array(way, rows) for way in _ways_of(model, tuple(names))), [row.pk for row in rows]]
+    ways = _ways_of(model, (*names, model._meta.pk.name))
+    columns = [_values(way, rows) for way in ways]
     if len(rows) == 1:
-        _execute(_update_one(model, tuple(names)), [values[0] for values in arrays])
+        _execute(_update_one(model, tuple(names)), [values[0] for values in columns])
     else:
-        _execute(_update(model, tuple(names)), arrays)
+        _execute(_update(model, tuple(names)), _arrays(ways, columns))
 
 
-# How the values of a column come out of a row: the attribute as it is, as a list, through the field, or made by it.
-PLAIN, LIST, PREPARED, MADE = range(4)
+# How the values of a column come out of a row: the attribute as it is, as JSON, through the field, or made by it.
+PLAIN, JSON, PREPARED, MADE = range(4)
 Way = tuple[Field, str, int]
 # Their values are what the driver takes; asking each field again for each row costs more than the statement.
 AS_IT_IS = (models.CharField, models.IntegerField, models.DateField, models.DecimalField, models.BooleanField)
 
 
-def _array(way: Way, rows: Sequence[models.Model]) -> list[Any]:
+def _values(way: Way, rows: Sequence[models.Model]) -> list[Any]:
     column, name, how = way
     if how == PLAIN:
         return [getattr(row, name) for row in rows]
-    if how == LIST:
-        return [json.dumps(getattr(row, name)) for row in rows]
+    if how == JSON:
+        encoder = getattr(column, "encoder", None)
+        found = [getattr(row, name) for row in rows]
+        return [None if value is None else json.dumps(value, cls=encoder) for value in found]
     prepare, here = column.get_db_prep_save, _here()
     if how == MADE:
         return [prepare(column.pre_save(row, add=True), here) for row in rows]
     return [prepare(getattr(row, name), here) for row in rows]
+
+
+def _arrays(ways: Sequence[Way], columns: Sequence[list[Any]]) -> list[Any]:
+    return [
+        _literal(values) if how in (PLAIN, JSON) else values
+        for (_, _, how), values in zip(ways, columns, strict=True)
+    ]
+
+
+def _literal(values: Sequence[Any]) -> str:
+    """The array as the server reads it: the driver would ask of each value what it is and whether to quote it."""
+    texts = ("NULL" if value is None else _quote(str(value)) for value in values)
+    return "{" + ",".join(texts) + "}"
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @cache
@@ -238,16 +272,34 @@ def _ways_of(model: type[models.Model], names: tuple[str, ...]) -> list[Way]:
 
 
 def _way(column: Field, *, pre_save: bool) -> Way:
-    if pre_save and column.pre_save.__func__ is not models.Field.pre_save:  # type: ignore[attr-defined]
+    if pre_save and not _is_as_it_is_saved(column):
         return column, column.attname, MADE
-    if isinstance(column, ArrayField):
-        return column, column.attname, LIST
+    if isinstance(column, ArrayField | models.JSONField):
+        return column, column.attname, JSON
     return column, column.attname, PLAIN if _goes_as_it_is(column) else PREPARED
+
+
+def _is_as_it_is_saved(column: Field) -> bool:
+    if isinstance(column, models.DateField):  # and those with a time
+        return not (column.auto_now or column.auto_now_add)
+    return column.pre_save.__func__ is models.Field.pre_save  # type: ignore[attr-defined,no-any-return]
 
 
 def _goes_as_it_is(column: Field) -> bool:
     kind = column.target_field if isinstance(column, models.ForeignKey) else column
-    return type(kind).__module__.startswith("django.") and isinstance(kind, AS_IT_IS)
+    return isinstance(kind, AS_IT_IS) and type(kind).get_prep_value.__module__.startswith("django.")
+
+
+@cache
+def _defaults(model: type[models.Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """What the columns of an unsaved row hold: values, and what is called for those that differ from row to row."""
+    known, called = {}, []
+    for field in model._meta.concrete_fields:
+        if callable(field.default):
+            called.append((field.attname, field.get_default))
+        elif not field.generated:
+            known[field.attname] = field.get_default()
+    return known, called
 
 
 @cache
@@ -267,9 +319,9 @@ def _columns(model: type[models.Model], with_key: bool) -> list[Field]:
 
 
 @cache
-def _reader(model: type[models.Model]) -> tuple[list[str], list[tuple[str, Any]]]:
-    """The names of all columns, and what turns a value of the driver into one of the field."""
-    fields = model._meta.concrete_fields
+def _reader(model: type[models.Model], only: tuple[str, ...]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The names of the columns, and what turns a value of the driver into one of the field."""
+    fields = _read_of(model, only)
     converters = []
     for field in fields:
         column = field.get_col(model._meta.db_table)
@@ -278,12 +330,17 @@ def _reader(model: type[models.Model]) -> tuple[list[str], list[tuple[str, Any]]
     return [field.attname for field in fields], converters
 
 
+def _read_of(model: type[models.Model], only: tuple[str, ...]) -> list[Field]:
+    columns = model._meta.concrete_fields
+    return [one for one in columns if not only or one.primary_key or one.attname in only]
+
+
 # In the texts every name is a table or column of a model, quoted; every value is a parameter.
 
 
 @cache
-def _select(model: type[models.Model], condition: str) -> str:
-    names = ", ".join(_quoted(field) for field in model._meta.concrete_fields)
+def _select(model: type[models.Model], condition: str, only: tuple[str, ...]) -> str:
+    names = ", ".join(map(_quoted, _read_of(model, only)))
     return f"SELECT {names} FROM {_table(model)} WHERE {condition}"  # noqa: S608
 
 
@@ -293,7 +350,7 @@ def _insert(model: type[models.Model], with_key: bool) -> str:
     names = ", ".join(map(_quoted, columns))
     values = ", ".join(_unnested(column, f"c{number}") for number, column in enumerate(columns))
     given = ", ".join(f"c{number}" for number in range(len(columns)))
-    source = f"unnest({_arrays(columns)}) AS v({given})"
+    source = f"unnest({_unnestable(columns)}) AS v({given})"
     return f"INSERT INTO {_table(model)} ({names}) SELECT {values} FROM {source}"  # noqa: S608
 
 
@@ -323,7 +380,7 @@ def _update(model: type[models.Model], names: tuple[str, ...]) -> str:
     columns = [_field(model, name) for name in names]
     key = model._meta.pk
     sets = ", ".join(f"{_quoted(c)} = {_unnested(c, f'v.{_quoted(c)}')}" for c in columns)
-    values = f"unnest({_arrays([*columns, key])}) AS v({', '.join(map(_quoted, columns))}, pk)"
+    values = f"unnest({_unnestable([*columns, key])}) AS v({', '.join(map(_quoted, columns))}, pk)"
     return f"UPDATE {_table(model)} AS t SET {sets} FROM {values} WHERE t.{_quoted(key)} = v.pk"  # noqa: S608
 
 
@@ -334,16 +391,8 @@ def _update_one(model: type[models.Model], names: tuple[str, ...]) -> str:
     return f"UPDATE {_table(model)} SET {sets} WHERE {_quoted(key)} = {_one(key)}"  # noqa: S608
 
 
-def _arrays(columns: Sequence[Field]) -> str:
-    return ", ".join(f"{_placeholder(column)}::{_kind(column)}[]" for column in columns)
-
-
-def _placeholder(column: Field) -> str:
-    """JSON goes in binary: as text, every quote in it would be escaped one by one, which costs more than all else.
-
-    Where there may be nothing but NULLs the driver could not tell what they are: those go as text.
-    """
-    return "%b" if isinstance(column, models.JSONField) and not column.null else "%s"
+def _unnestable(columns: Sequence[Field]) -> str:
+    return ", ".join(f"%s::{_kind(column)}[]" for column in columns)
 
 
 def _kind(column: Field) -> str:

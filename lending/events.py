@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -30,15 +31,25 @@ def record_many(rows: Sequence[Event]) -> None:
 
 def build(kind: str, subject: models.Model, /, *, by: User | None, at: datetime, **data: Any) -> Event:
     """The unsaved event, for callers that write many at once."""
-    return Event(
+    return bulk.new(
+        Event,
         kind=kind,
         subject_type=subject._meta.label_lower,
         subject_id=subject.pk,
         customer_id=_customer_id(subject),
-        actor=by,
+        actor_id=by.pk if by else None,
         at=at,
-        data=json.loads(json.dumps(data, cls=DjangoJSONEncoder)),
+        data={name: _plain(value) for name, value in data.items()},
     )
+
+
+def _plain(value: Any) -> Any:
+    """As it comes back from the database."""
+    if value is None or type(value) in (str, int, bool):
+        return value
+    if type(value) in (Decimal, date):
+        return str(value)
+    return json.loads(json.dumps(value, cls=DjangoJSONEncoder))
 
 
 def _customer_id(subject: models.Model) -> int | None:

@@ -5,7 +5,9 @@ is due and a masked name, and is good for `DAYS` days of business.
 """
 
 from datetime import date, timedelta
+from functools import cache
 
+from django.conf import settings
 from django.core.signing import BadSignature, Signer
 
 DAYS = 14
@@ -20,7 +22,12 @@ class Expired(Exception):
 
 
 def _signer() -> Signer:
-    return Signer(salt="lending.pay-link")
+    return _signer_of(settings.SECRET_KEY)
+
+
+@cache
+def _signer_of(key: str) -> Signer:
+    return Signer(key=key, salt="lending.pay-link")
 
 
 def token(customer_id: int, on: date) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 
 from lending.engine.allocation import FEE, INTEREST, PENALTY, PRINCIPAL
 from lending.engine.money import from_minor, from_minors
@@ -155,8 +154,10 @@ class Instalment:
             self.paid_on = day
 
     def state(self, number: int, places: int) -> InstalmentState:
-        amounts = from_minors((*self.due, *self.paid, *self.waived[1:], *self.written), places)
+        waived, written = self.waived, self.written
+        parts = (*self.due, *self.paid, *waived[1:], *written, sum(waived), sum(written))
+        amounts = from_minors(parts, places)
         late = from_minor(self.late, places)
         paid_on = None if self.left else self.paid_on
-        fields: list[Any] = [number, self.due_on, *amounts, paid_on, self.kind == DOWN_PAYMENT, late]
-        return InstalmentState(*fields)
+        is_down_payment = self.kind == DOWN_PAYMENT
+        return InstalmentState._make((number, self.due_on, *amounts, paid_on, is_down_payment, late))

@@ -4,10 +4,11 @@ from collections import defaultdict
 from datetime import date
 from decimal import Decimal
 
+from lending.engine.allocation import FEE, INTEREST
 from lending.engine.instalment import EXTRA, TAKES_NO_CHARGES, Instalment
 from lending.engine.money import from_minor, from_minors
 from lending.engine.periods import Period
-from lending.engine.state import Event, LoanState, Split
+from lending.engine.state import Event, LoanState, Position, Split
 from lending.engine.terms import Terms
 
 OVERPAID, RECOVERED = 4, 5
@@ -94,14 +95,30 @@ class Loan:
             as_of=as_of,
             rows=tuple(row.state(number, places) for number, row in enumerate(self.rows, 1)),
             status=self._status(),
+            position=self._position(as_of),
             overpaid=from_minor(self.overpaid, places),
-            splits={ref: Split(*from_minors(parts, places)) for ref, parts in self.splits.items()},
+            splits={ref: Split._make(from_minors(parts, places)) for ref, parts in self.splits.items()},
             disbursed=from_minor(self.disbursed, places),
             received=from_minor(self.received, places),
             refunded=from_minor(self.refunded, places),
             recovered=from_minor(self.recovered, places),
             matures_on=max((row.due_on for row in self.rows if row.kind != EXTRA), default=None),
+            unpaid_since=min((row.due_on for row in self.rows if row.left > 0), default=None),
         )
+
+    def _position(self, as_of: date) -> Position:
+        """Principal and penalties count at once, interest and fees when they fall due."""
+        due = _sums([row.due for row in self.rows])
+        billed = _sums([row.due for row in self.rows if row.due_on <= as_of])
+        due[INTEREST], due[FEE] = billed[INTEREST], billed[FEE]
+        paid = _sums([row.paid for row in self.rows])
+        waived = _sums([row.waived for row in self.rows])
+        written = _sums([row.written for row in self.rows])
+        earned = [one - less for one, less in zip(due, waived, strict=True)]
+        owed = [one - less - gone for one, less, gone in zip(earned, paid, written, strict=True)]
+        totals = (self.disbursed, self.received, self.refunded, *written, self.recovered)
+        parts = (*owed, self.overpaid, *earned[INTEREST:], *totals)
+        return Position._make(from_minors(parts, self.terms.decimals))
 
     def _status(self) -> str:
         if self.status:
@@ -111,3 +128,8 @@ class Loan:
         if any(row.left for row in self.rows):
             return "ACCELERATED" if self.is_accelerated else "ACTIVE"
         return "OVERPAID" if self.credits else "SETTLED"
+
+
+def _sums(rows: list[list[int]]) -> list[int]:
+    """By component."""
+    return [sum(column) for column in zip(*rows, strict=True)] or [0, 0, 0, 0]

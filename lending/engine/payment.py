@@ -66,7 +66,8 @@ class Wallet:
         for component in components:
             if not (self.amount and row.left):
                 return
-            self.spend(row, component, self.amount)
+            if row.owed(component) > 0:
+                self.spend(row, component, self.amount)
 
     def spend(self, row: Instalment, component: int, limit: int) -> int:
         taken = row.pay(component, min(limit, self.amount), self.day)

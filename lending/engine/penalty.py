@@ -20,10 +20,11 @@ def accrue(loan: Loan, day: date) -> None:
         return
     loan.penalised_to = day
     grace = timedelta(days=loan.terms.penalty_grace_days)
+    last = day - grace
     late = [
         (max(since, row.due_on + grace), owed, row)
         for row in loan.rows
-        if row.left and row.due_on + grace < day and (owed := row.owed(PRINCIPAL)) > 0
+        if row.due_on < last and row.left and (owed := row.owed(PRINCIPAL)) > 0
     ]
     if late:
         _count_to(loan, late, day)

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from lending.engine.money import from_minor
 
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that happened. ``kind``: FEE or PENALTY of a CHARGE; INTEREST, FEE or PENALTY of a WAIVER; SHORTEN
     or LOWER of a PREPAYMENT. ``of``: the ref that a REVERSAL or a CHARGEBACK takes back. ``on`` of a CHARGE is the
     day it falls due. ``details``: what was agreed in a restructuring, plain values as `lending.engine.relief` reads
@@ -27,8 +26,7 @@ class Event:
     details: Mapping[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class Split:
+class Split(NamedTuple):
     """Where the money of one event went; the parts sum to its amount (negative for a CREDIT_REFUND)."""
 
     principal: Decimal = ZERO
@@ -43,9 +41,8 @@ class Split:
         return self.principal + self.interest + self.fee + self.penalty + self.overpaid + self.recovered
 
 
-@dataclass(slots=True)
-class InstalmentState:
-    """One instalment: what is due, paid, waived and written off of each component."""
+class InstalmentState(NamedTuple):
+    """One instalment: what is due, paid, waived and written off of each component, and the last two of all."""
 
     number: int
     due_on: date
@@ -64,6 +61,8 @@ class InstalmentState:
     interest_written_off: Decimal = ZERO
     fee_written_off: Decimal = ZERO
     penalty_written_off: Decimal = ZERO
+    waived: Decimal = ZERO
+    written_off: Decimal = ZERO
     paid_on: date | None = None
     is_down_payment: bool = False
     principal_days: Decimal = ZERO  # overdue principal summed over days, from which the penalty is read
@@ -75,19 +74,6 @@ class InstalmentState:
     @property
     def paid(self) -> Decimal:
         return self.principal_paid + self.interest_paid + self.fee_paid + self.penalty_paid
-
-    @property
-    def waived(self) -> Decimal:
-        return self.interest_waived + self.fee_waived + self.penalty_waived
-
-    @property
-    def written_off(self) -> Decimal:
-        return (
-            self.principal_written_off
-            + self.interest_written_off
-            + self.fee_written_off
-            + self.penalty_written_off
-        )
 
     @property
     def outstanding(self) -> Decimal:
@@ -124,8 +110,7 @@ class Overdue:
         return self.principal + self.interest + self.fee + self.penalty
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """The loan as the ledger sees it on a day; the ledger books the difference of two positions.
 
     ``principal`` is outstanding; ``interest``, ``fee`` and ``penalty`` are billed less paid, waived and
@@ -171,6 +156,7 @@ class LoanState:
     as_of: date
     rows: tuple[InstalmentState, ...]
     status: str
+    position: Position
     overpaid: Decimal
     splits: Mapping[str, Split] = field(default_factory=dict)
     disbursed: Decimal = ZERO
@@ -178,6 +164,7 @@ class LoanState:
     refunded: Decimal = ZERO
     recovered: Decimal = ZERO
     matures_on: date | None = None  # the last due date, leaving out charges that came after it
+    unpaid_since: date | None = None  # the first due date, past or to come, with something left to pay
 
     @property
     def outstanding(self) -> Decimal:
@@ -213,39 +200,6 @@ class LoanState:
         """The first unpaid instalment due on ``as_of`` or later."""
         day = as_of or self.as_of
         return next((row for row in self.rows if row.due_on >= day and row.outstanding > 0), None)
-
-    def position(self, as_of: date | None = None) -> Position:
-        """The ledger's view; ``as_of`` should be the day the state was folded to (the default)."""
-        day = as_of or self.as_of
-        total = dict.fromkeys(_SUMMED, ZERO)
-        for row in self.rows:
-            for name in _ALWAYS:
-                total[name] += getattr(row, name)
-            total["penalty"] += row.penalty
-            if row.due_on <= day:
-                total["interest"] += row.interest
-                total["fee"] += row.fee
-        earned = {name: total[name] - total[f"{name}_waived"] for name in _BILLED}
-        return Position(
-            principal=total["principal_outstanding"],
-            **{name: earned[name] - total[f"{name}_paid"] - total[f"{name}_written_off"] for name in _BILLED},
-            credit=self.overpaid,
-            **{f"{name}_earned": amount for name, amount in earned.items()},
-            disbursed=self.disbursed,
-            received=self.received,
-            refunded=self.refunded,
-            **{name: total[name] for name in _ALWAYS if name.endswith("written_off")},
-            recovered=self.recovered,
-        )
-
-
-_BILLED = ("interest", "fee", "penalty")
-_ALWAYS = (
-    "principal_outstanding",
-    "principal_written_off",
-    *(f"{name}_{what}" for name in _BILLED for what in ("paid", "waived", "written_off")),
-)
-_SUMMED = (*_ALWAYS, *_BILLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Max, Sum
 from django.utils.translation import gettext_lazy as _
 
-from lending import events, nudge, tables
+from lending import bulk, events, nudge, tables
 from lending.bulk import update_many
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import (
-    CreditLine,
     Customer,
     Instalment,
     Loan,
@@ -36,6 +35,21 @@ from lending.services.posting import Posting, Type, post_many
 State = PaymentRow.State
 BATCH = 500
 READ = 5_000
+READY = bulk.Select(
+    PaymentRow,
+    "file_id = %s AND state = 'READY' ORDER BY customer_id, number LIMIT %s FOR UPDATE SKIP LOCKED",
+)
+# Everything that rows for these customers can touch, in the order in which the house locks.
+_OWING = "FROM lending_loan WHERE customer_id = ANY(%s::bigint[]) AND state = ANY(%s) ORDER BY id"
+CUSTOMERS = bulk.Tuples("SELECT id FROM lending_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+LINES = bulk.Tuples(
+    "SELECT id FROM lending_creditline"
+    " WHERE id IN (SELECT line_id FROM lending_loan WHERE customer_id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE"
+)
+# Whoever is thanked needs no identity number, which would have to be decrypted.
+OWNERS = bulk.Select(Customer, "id = ANY(%s::bigint[])", only=notices.ADDRESSED)
+OWING = bulk.Tuples(f"SELECT id {_OWING}")  # noqa: S608
+LOANS = bulk.Tuples(f"SELECT id {_OWING} FOR UPDATE")  # noqa: S608
 READ_COLUMNS = ("state", "loan", "customer", "amount", "value_on", "payer", "note", "key", "code", "details")
 
 
@@ -270,8 +284,7 @@ def post_batch(*, file_id: int, at: datetime, on: date, size: int = BATCH) -> in
     file = PaymentFile.objects.select_related("confirmed_by").get(pk=file_id)
     if file.state != PaymentFile.State.CONFIRMED:
         return 0
-    ready = file.rows.filter(state=State.READY).order_by("customer_id", "number")
-    rows = list(ready.select_for_update(skip_locked=True, of=("self",))[:size])
+    rows = READY(file_id, size)
     if rows:
         _lock_debts(rows, on)
         _Batch(file, at, on).post(rows)
@@ -280,14 +293,13 @@ def post_batch(*, file_id: int, at: datetime, on: date, size: int = BATCH) -> in
 
 def _lock_debts(rows: Sequence[PaymentRow], on: date) -> None:
     """Everything the rows can touch, once and in the order of the house, before any of them is tried."""
-    customers = {row.customer_id for row in rows if row.customer_id}
-    owed = Loan.objects.filter(customer_id__in=customers)
-    list(Customer.objects.filter(pk__in=customers).order_by("pk").select_for_update().values_list("pk"))
-    line_ids = owed.filter(line__isnull=False).values("line_id")
-    list(CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update().values_list("pk"))
-    owing = owed.filter(state__in=Loan.OWING).order_by("pk")
-    billed_ahead.hold(owing.values_list("pk", flat=True), on=on)
-    list(owing.select_for_update().values_list("pk"))
+    customers = sorted({row.customer_id for row in rows if row.customer_id})
+    states = [str(state) for state in Loan.OWING]
+    _customers, _lines, owing = bulk.read(
+        (CUSTOMERS, [customers]), (LINES, [customers]), (OWING, [customers, states])
+    )
+    billed_ahead.hold([loan_id for (loan_id,) in owing], on=on)
+    LOANS(customers, states)
 
 
 @dataclass(slots=True)
@@ -358,10 +370,11 @@ class _Batch:
 
     def _thank(self, rows: Sequence[PaymentRow], shares: Mapping[int, Decimal]) -> None:
         """Payments on loans; those for customers are thanked for where they are spread."""
-        owners = Customer.objects.in_bulk({row.customer_id for row in rows})
+        ids = {row.pk: row.customer_id for row in rows if row.customer_id}
+        owners = {owner.pk: owner for owner in OWNERS(sorted(set(ids.values())))}
         messages = [
             notices.Message(
-                customer=owners[row.customer_id],
+                customer=owners[ids[row.pk]],
                 template="payment_received",
                 context={"amount": shares[row.pk]},
                 key=f"payment-received:{row.key}",

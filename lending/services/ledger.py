@@ -119,7 +119,8 @@ def post(bookings: Sequence[Booking], chart: Chart | None = None) -> None:
         booking.entry_id = entry_id
     entries = [_entry(booking, chart) for booking in moving]
     lines = [
-        JournalLine(
+        bulk.new(
+            JournalLine,
             entry_id=booking.entry_id,
             account_id=chart.account(role, booking.product_id),
             amount=amount,
@@ -137,7 +138,8 @@ def post(bookings: Sequence[Booking], chart: Chart | None = None) -> None:
 def _entry(booking: Booking, chart: Chart) -> JournalEntry:
     if booking.booked_on < chart.open_from:
         raise Refused("period_closed", _("The accounting period of this date is closed."))
-    return JournalEntry(
+    return bulk.new(
+        JournalEntry,
         id=booking.entry_id,
         key=booking.key,
         memo=booking.memo,

@@ -58,6 +58,8 @@ BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
 # Messages sent per transaction: what a crash may send twice, and how long rows stay locked.
 BATCH = 20
 LONGEST_KEY = 110
+# What a message takes from its customer.
+ADDRESSED = ("name", "language", "phone", "email")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,8 +149,9 @@ def _notices(message: Message, templates: Templates, at: datetime) -> Iterable[N
         subject, body = render(template.subject, template.body, values[template.language])
         # A message in the app has nowhere to be sent: it is there for the customer to see.
         at_once = channel == Channel.IN_APP and send_after <= at
-        yield Notice(
-            customer=customer,
+        yield bulk.new(
+            Notice,
+            customer_id=customer.pk,
             state=Notice.State.SENT if at_once else Notice.State.PENDING,
             sent_at=at if at_once else None,
             channel=channel,

@@ -7,14 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
-from lending import tables
-from lending.models import Customer, Loan, PaymentFile, PaymentRow, Transaction, UnappliedMoney
+from lending import bulk, tables
+from lending.models import Customer, Loan, PaymentFile, PaymentRow, UnappliedMoney
 from lending.services import checks
 
 State = PaymentRow.State
+
+POSTED = bulk.Tuples(
+    """
+    SELECT t.payment_key, l.customer_id, SUM(t.amount)
+    FROM lending_transaction t JOIN lending_loan l ON l.id = t.loan_id
+    WHERE t.payment_key = ANY(%s::text[]) AND NOT t.payment_key = '' GROUP BY 1, 2
+    """
+)
+HELD = bulk.Tuples("SELECT key, amount, customer_id FROM lending_unappliedmoney WHERE key = ANY(%s::text[])")
 
 # What a column can be, and the words by which it is recognised (case, spaces and dots do not matter).
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -245,15 +253,11 @@ def _amount(text: str) -> Decimal:
 def posted(keys: Iterable[str]) -> dict[str, tuple[Decimal, int | None]]:
     """What was posted or held under these keys: how much, and for whom."""
     keys = list(keys)
-    rows = Transaction.objects.filter(payment_key__in=keys).order_by()
+    on_loans, held = bulk.read((POSTED, [keys]), (HELD, [[*keys, *(f"{key}:rest" for key in keys)]]))
     found: dict[str, tuple[Decimal, int | None]] = {
-        key: (amount, customer_id)
-        for key, customer_id, amount in rows.values_list("payment_key", "loan__customer_id").annotate(
-            sum=Sum("amount")
-        )
+        key: (amount, customer_id) for key, customer_id, amount in on_loans
     }
-    held = UnappliedMoney.objects.filter(key__in=[*keys, *(f"{key}:rest" for key in keys)])
-    for key, amount, customer_id in held.values_list("key", "amount", "customer_id"):
+    for key, amount, customer_id in held:
         payment = key.removesuffix(":rest")
         known = found.get(payment, (Decimal(0), customer_id))
         found[payment] = (known[0] + amount, customer_id)

@@ -7,12 +7,13 @@ A loan that the close has billed for the next day already is folded as of that d
 History is never edited: a backdated payment or a reversal changes the fold, and the difference is today's.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import CreditLine, Instalment, JournalEntry, Loan, Transaction, User
+from lending.models import CreditLine, Instalment, Loan, Transaction, User
 from lending.services import billed_ahead, ledger
 
 Type = Transaction.Type
@@ -60,22 +61,35 @@ ACCOUNTS = {
     "penalty_earned": (ledger.PENALTY_INCOME, -1),
 }
 
+# The server plans a statement that takes an array anew each time, hoping to do better for so many values than for any
+# number. All of a posting look for rows by their keys, be they one or many: until the transaction ends, plans are kept.
+KEEP_PLANS = bulk.Tuples("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
 # What is read for a posting, in one round trip. Lines are locked before loans, each by id, as everywhere.
 LINES = bulk.Select(
     CreditLine,
     "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE",
 )
 LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
-INSTALMENTS = bulk.Select(Instalment, "loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number")
-HISTORY = bulk.Select(Transaction, "loan_id = ANY(%s::bigint[]) ORDER BY id")
+HISTORY = bulk.Tuples(
+    "SELECT loan_id, id, key, type, value_on, amount, kind, reverses_id, details FROM lending_transaction"
+    " WHERE loan_id = ANY(%s::bigint[]) ORDER BY id"
+)
 POSTED = bulk.Select(Transaction, "key = ANY(%s::varchar[])")
 WRITTEN = (*Instalment.AMOUNTS, "statement", "accrues_from")
 # What a row holds, and where a fold says it: all at once, for each posting looks at every instalment of its loans.
-HELD = (*Instalment.AMOUNTS, "statement_id", "accrues_from")
-_held = attrgetter(*HELD)
+HELD = (*Instalment.AMOUNTS, "accrues_from", "statement_id")
 _folded = attrgetter(*({"penalty_base": "principal_days"}.get(name, name) for name in Instalment.AMOUNTS))
+# Most instalments stay as they are: they are compared as they come.
+INSTALMENTS = bulk.Tuples(
+    f"SELECT loan_id, number, id, {', '.join(HELD)} FROM lending_instalment"  # noqa: S608
+    " WHERE loan_id = ANY(%s::bigint[]) ORDER BY loan_id, number"
+)
 WRITTEN_OF_LOANS = (*ACCOUNTS, "oldest_due_on", "matures_on", "state", "settled_on")
-IDS, ENTRY_IDS = bulk.Ids(Transaction), bulk.Ids(JournalEntry)
+# Of each transaction to be and of its entry.
+IDS = bulk.Tuples(
+    "SELECT nextval(pg_get_serial_sequence('lending_transaction', 'id')),"
+    " nextval(pg_get_serial_sequence('lending_journalentry', 'id')) FROM generate_series(1, %s)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +121,19 @@ class Posting:
         )
 
 
+class Past(NamedTuple):
+    """What a fold asks of a transaction that was posted before: its row, as far as that."""
+
+    pk: int
+    key: str
+    type: str
+    value_on: date
+    amount: Decimal
+    kind: str
+    reverses_id: int | None
+    details: dict[str, Any]
+
+
 @dataclass(slots=True)
 class Account:
     """A loan being posted to: its row, its instalments, and its history so far."""
@@ -116,8 +143,9 @@ class Account:
     principal_before: Decimal
     # The day on which its rows stand: the business date, or the next one when that is billed already.
     day: date
-    instalments: dict[int, Instalment] = field(default_factory=dict)
-    history: list[Transaction] = field(default_factory=list)
+    # By number, the key of each instalment, if it has one yet, and what it holds.
+    instalments: dict[int, tuple[int | None, tuple[Any, ...]]] = field(default_factory=dict)
+    history: list[Past | Transaction] = field(default_factory=list)
     changed: dict[int, Instalment] = field(default_factory=dict)
     surplus: set[int] = field(default_factory=set)
 
@@ -129,8 +157,7 @@ class _Read:
     accounts: dict[int, Account]
     lines: dict[int, CreditLine]
     known: dict[str, Transaction]
-    ids: list[int]
-    entry_ids: list[int]
+    ids: list[tuple[Any, ...]]
     chart: ledger.Chart
 
 
@@ -148,7 +175,7 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
     read = _read(postings, on)
     accounts, known = read.accounts, read.known
     result, new, bookings = [], [], []
-    for posting, id_, entry_id in zip(postings, read.ids, read.entry_ids, strict=True):
+    for posting, (id_, entry_id) in zip(postings, read.ids, strict=True):
         posted = known.get(posting.key)
         if posted is None:
             _check_currency(posting, accounts[posting.loan_id].loan)
@@ -166,7 +193,8 @@ def post_many(postings: Sequence[Posting], *, by: User | None, at: datetime, on:
 def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
-    billed, lines, loans, instalments, history, known, new, entries, chart = bulk.read(
+    _, billed, lines, loans, instalments, history, known, new, chart = bulk.read(
+        (KEEP_PLANS, []),
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),
@@ -174,7 +202,6 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
         (HISTORY, [ids]),
         (POSTED, [keys]),
         (IDS, [len(postings)]),
-        (ENTRY_IDS, [len(postings)]),
         (ledger.CHART, []),
     )
     if len(loans) < len(ids):
@@ -184,15 +211,14 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
         {line.pk: line for line in lines},
         {row.key: row for row in known},
         new,
-        entries,
         ledger.Chart.of(chart),
     )
 
 
 def _accounts(
     loans: Sequence[Loan],
-    instalments: Sequence[Instalment],
-    history: Sequence[Transaction],
+    instalments: Sequence[tuple[Any, ...]],
+    history: Sequence[tuple[Any, ...]],
     days: Mapping[int, date],
 ) -> dict[int, Account]:
     accounts = {
@@ -200,9 +226,10 @@ def _accounts(
         for loan in loans
     }
     for row in instalments:
-        accounts[row.loan_id].instalments[row.number] = row
-    for posted in history:
-        accounts[posted.loan_id].history.append(posted)
+        loan_id, number, pk = row[:3]
+        accounts[loan_id].instalments[number] = pk, row[3:]
+    for loan_id, *past, details in history:
+        accounts[loan_id].history.append(Past._make((*past, json.loads(details))))
     return accounts
 
 
@@ -228,7 +255,7 @@ def lock_many(loan_ids: Sequence[int], *, on: date) -> dict[int, Account]:
     return accounts
 
 
-def replay(terms: engine.Terms, history: Sequence[Transaction], on: date) -> engine.LoanState:
+def replay(terms: engine.Terms, history: Sequence[Past | Transaction], on: date) -> engine.LoanState:
     """The fold of these transactions as of `on`. Raises Refused for one that cannot have happened."""
     try:
         return engine.replay(terms, as_events(history), on)
@@ -237,7 +264,8 @@ def replay(terms: engine.Terms, history: Sequence[Transaction], on: date) -> eng
 
 
 def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: date) -> Transaction:
-    return Transaction(
+    return bulk.new(
+        Transaction,
         id=id_,
         loan_id=posting.loan_id,
         type=posting.type,
@@ -246,7 +274,7 @@ def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: dat
         value_on=posting.value_on,
         booked_on=on,
         at=at,
-        by=by,
+        by_id=by.pk if by else None,
         channel=posting.channel,
         key=posting.key,
         reverses_id=posting.reverses_id,
@@ -256,9 +284,9 @@ def _draft(posting: Posting, id_: int, *, by: User | None, at: datetime, on: dat
     )
 
 
-def as_events(history: Sequence[Transaction]) -> list[engine.Event]:
+def as_events(history: Sequence[Past | Transaction]) -> list[engine.Event]:
     """A loan's transactions as the engine knows them, in the order of posting; a key is a ref."""
-    keys = {row.pk: row.key for row in history}
+    keys: dict[Any, str] = {row.pk: row.key for row in history}
     return [
         engine.Event(
             row.key,
@@ -279,7 +307,7 @@ def _fold(account: Account, posted: Transaction, on: date, entry_id: int) -> led
     history = [*account.history, posted]
     state = replay(account.terms, history, account.day)
     account.history = history
-    position = state.position(account.day)
+    position = state.position
     lines = difference(account.loan, position)
     lines += _contra(account, posted, lines)
     split = state.splits.get(posted.key, engine.Split())
@@ -337,19 +365,18 @@ def _contra(
     sign = -1 if posted.reverses_id else 1
     if original.type == Type.RECOVERY:
         amount = sign * posted.amount
-        return [(_contra_account(posted), amount), (ledger.RECOVERIES, -amount)]
+        return [(_contra_account(original), amount), (ledger.RECOVERIES, -amount)]
     if original.type == Type.DISBURSEMENT and account.terms.upfront_fee and _is_first(account, original):
         fee = sign * account.terms.upfront_fee
-        return [(_contra_account(posted), rest + fee), (ledger.FEE_INCOME, -fee)]
-    return [(_contra_account(posted), rest)] if rest else []
+        return [(_contra_account(original), rest + fee), (ledger.FEE_INCOME, -fee)]
+    return [(_contra_account(original), rest)] if rest else []
 
 
 def _is_first(account: Account, paid_out: Transaction) -> bool:
     return account.history[0].pk == paid_out.pk
 
 
-def _contra_account(posted: Transaction) -> str:
-    original = posted.reverses or posted
+def _contra_account(original: Transaction) -> str:
     if original.kind == BY_MERCHANT:
         return ledger.MERCHANTS
     if original.kind == TO_CUSTOMER:
@@ -364,32 +391,37 @@ def materialise(account: Account, state: engine.LoanState, position: engine.Posi
     loan = account.loan
     for part in ACCOUNTS:
         setattr(loan, part, getattr(position, part))
-    loan.oldest_due_on = min((row.due_on for row in state.rows if row.outstanding > 0), default=None)
+    loan.oldest_due_on = state.unpaid_since
     _move_state(loan, state, on)
     if loan.state in Loan.OWING:
         loan.matures_on = state.matures_on or loan.matures_on
-    bills = {row.due_on: row.statement_id for row in account.instalments.values() if row.statement_id}
+    bills = {held[0]: held[-1] for _pk, held in account.instalments.values() if held[-1]}
     accrues_from = loan.disbursed_on + timedelta(days=account.terms.interest_free_days)
     for row in state.rows:
-        _materialise_row(account, row, bills.get(row.due_on), accrues_from)
+        _materialise_row(account, row, accrues_from, bills.get(row.due_on))
         accrues_from = max(accrues_from, row.due_on)
-    account.surplus = {number for number in account.instalments if number > len(state.rows)}
+    beyond = {number for number in account.instalments if number > len(state.rows)}
+    account.surplus = {number for number in beyond if account.instalments[number][0]}
+    for number in beyond - account.surplus:  # made and taken away in the same batch
+        del account.instalments[number], account.changed[number]
 
 
 def _materialise_row(
-    account: Account, row: engine.InstalmentState, bill_id: int | None, accrues_from: date
+    account: Account, row: engine.InstalmentState, accrues_from: date, bill_id: int | None
 ) -> None:
     """A bill stays with the due date that it was made for, whatever number the instalment has by now."""
-    values = (*_folded(row), bill_id, accrues_from)
-    known = account.instalments.get(row.number)
-    if known is None:
-        known = Instalment(loan_id=account.loan.pk, number=row.number)
-        account.instalments[row.number] = known
-    elif _held(known) == values:
+    values = (*_folded(row), accrues_from, bill_id)
+    pk, held = account.instalments.get(row.number, (None, None))
+    if held == values:
         return
-    for name, value in zip(HELD, values, strict=True):
-        setattr(known, name, value)
-    account.changed[row.number] = known
+    account.instalments[row.number] = pk, values
+    account.changed[row.number] = bulk.new(
+        Instalment,
+        id=pk,
+        loan_id=account.loan.pk,
+        number=row.number,
+        **dict(zip(HELD, values, strict=True)),
+    )
 
 
 def _move_state(loan: Loan, state: engine.LoanState, on: date) -> None:
@@ -450,7 +482,7 @@ def _event(row: Transaction, loan: Loan, by: User | None, at: datetime) -> Any:
 def _sorted_out(accounts: list[Account]) -> tuple[list[Instalment], list[int]]:
     """The instalments that the loans have now and had not, and the keys of those that they had and have not."""
     new = [row for account in accounts for row in account.changed.values() if row.pk is None]
-    surplus = [account.instalments[number].pk for account in accounts for number in account.surplus]
+    surplus = [account.instalments[number][0] for account in accounts for number in account.surplus]
     return new, [pk for pk in surplus if pk]
 
 

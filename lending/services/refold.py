@@ -22,7 +22,7 @@ def refold(*, loan_id: int, key: str, on: date) -> bool:
     account = posting.lock(loan_id, on=on)
     loan, on = account.loan, account.day
     state = posting.replay(account.terms, account.history, on)
-    position = state.position(on)
+    position = state.position
     lines = posting.difference(loan, position)
     if sum(amount for _account, amount in lines):
         raise Refused("unbalanced", _("The loan and its transactions differ by more than what time brings."))
@@ -43,7 +43,7 @@ def behind(*, loan_ids: Sequence[int], on: date) -> list[int]:
 
 def _differs(account: posting.Account) -> bool:
     try:
-        position = posting.replay(account.terms, account.history, account.day).position(account.day)
+        position = posting.replay(account.terms, account.history, account.day).position
     except Refused:
         return True
     return any(amount for _account, amount in posting.difference(account.loan, position))

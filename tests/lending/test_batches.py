@@ -76,6 +76,25 @@ def test_few_rows_and_many_are_written_alike(make_line, count):
     assert [row.data["n"] for row in Event.objects.filter(kind="x.y").order_by("pk")] == list(range(count))
 
 
+@pytest.mark.parametrize("text", ["NULL", "", " a, b ", '"c" {d}', "\\", '\\"e\\\\', "f\ng", "王芳"])
+@pytest.mark.parametrize("count", [1, bulk.FEW + 1])
+def test_text_is_written_to_the_letter(text, count):
+    event = {"kind": "x.y", "subject_type": text, "subject_id": 1, "at": AT, "data": {"text": text}}
+    bulk.insert_many([bulk.new(Event, **event) for _ in range(count)])
+    found = list(Event.objects.filter(kind="x.y"))
+    assert len(found) == count
+    assert all((row.subject_type, row.data, row.at) == (text, {"text": text}, AT) for row in found)
+
+
+def test_a_new_row_has_the_defaults_of_its_model_and_no_other_columns():
+    made, plain = bulk.new(Event, kind="x.y"), Event(kind="x.y")
+    columns = [column.attname for column in Event._meta.concrete_fields]
+    assert [getattr(made, name) for name in columns] == [getattr(plain, name) for name in columns]
+    assert (made._state.adding, made.actor) == (True, None)
+    with pytest.raises(TypeError, match="actor"):
+        bulk.new(Event, actor=None)
+
+
 def test_two_asks_of_one_customer_become_one_application(make_line):
     product = make_line().product
     people = customers.register_many([newcomer("one"), newcomer("two")], by=None, at=AT)

@@ -47,7 +47,7 @@ def the_books_agree() -> None:
 
 def folded(loan: Loan, on: date) -> engine.Position:
     events = posting.as_events(list(Transaction.objects.filter(loan=loan).order_by("pk")))
-    return engine.replay(engine.Terms.from_json(loan.terms), events, on).position(on)
+    return engine.replay(engine.Terms.from_json(loan.terms), events, on).position
 
 
 def as_folded(loan: Loan) -> None:

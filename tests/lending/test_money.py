@@ -30,7 +30,7 @@ def assert_folded(loan: Loan, on: date) -> None:
     """The rows are the fold of the transactions, to the cent."""
     history = list(loan.transactions.order_by("pk"))
     state = engine.replay(engine.Terms.from_json(loan.terms), posting.as_events(history), on)
-    position = state.position(on)
+    position = state.position
     assert {part: getattr(loan, part) for part in posting.ACCOUNTS} == {
         part: getattr(position, part) for part in posting.ACCOUNTS
     }

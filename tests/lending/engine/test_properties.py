@@ -297,7 +297,7 @@ def test_a_reversal_restores(course: tuple[Terms, list[Event]], cents: int) -> N
 def test_positions_add_up_on_every_day(course: tuple[Terms, list[Event]], days: int) -> None:
     terms, events = course
     state = _fold(terms, events, START + timedelta(days=days))
-    position = state.position()
+    position = state.position
     owed = position.principal + position.interest + position.fee + position.penalty - position.credit
     earned = position.interest_earned + position.fee_earned + position.penalty_earned
     assert owed == earned + position.disbursed + position.refunded - position.received - position.written_off

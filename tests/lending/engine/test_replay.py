@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -126,7 +125,7 @@ def test_waivers_take_the_oldest_first_and_no_more_than_is_owed() -> None:
     waive = Event("w", "WAIVER", date(2024, 3, 5), D("15.00"), kind="INTEREST")
     state = _fold(terms(), waive)
     assert [cents(row.interest_waived) for row in state.rows] == ["12.00", "3.00", "0.00"]
-    state = _fold(terms(), replace(waive, amount=D("100.00")))
+    state = _fold(terms(), waive._replace(amount=D("100.00")))
     assert state.splits["w"].interest == D("24.08")
     assert state.outstanding == D("1200.00")
 
@@ -140,7 +139,7 @@ def test_write_off_and_recovery() -> None:
     state = _fold(terms(), *events)
     assert (state.status, state.outstanding, state.recovered) == ("WRITTEN_OFF", D(0), D("50.00"))
     assert cents(state.splits["w"].principal, state.splits["w"].interest) == "803.97 8.04"
-    position = state.position()
+    position = state.position
     assert (position.principal, position.interest, position.written_off) == (D(0), D(0), D("812.01"))
 
 
@@ -148,7 +147,7 @@ def test_a_backdated_write_off_gives_up_only_accrued_interest() -> None:
     state = _fold(terms(), Event("w", "WRITE_OFF", date(2024, 2, 14)))
     split = state.splits["w"]
     assert cents(split.principal, split.interest) == "1200.00 5.79"
-    assert state.position().interest_earned == D("5.79")
+    assert state.position.interest_earned == D("5.79")
 
 
 WRONG: list[tuple[list[Event], str]] = [
@@ -251,8 +250,8 @@ def _adds_up(position: Position) -> bool:
 
 def test_the_position_of_a_payment_in_advance() -> None:
     state = _fold(terms(), pays("p", date(2024, 2, 10), "408.03"), as_of=date(2024, 2, 10))
-    position = state.position()
+    position = state.position
     assert cents(position.principal, position.interest, position.interest_earned) == "803.97 -12.00 0.00"
     assert _adds_up(position)
-    billed = _fold(terms(), pays("p", date(2024, 2, 10), "408.03"), as_of=date(2024, 2, 29)).position()
+    billed = _fold(terms(), pays("p", date(2024, 2, 10), "408.03"), as_of=date(2024, 2, 29)).position
     assert cents(billed.interest, billed.interest_earned) == "0.00 12.00"

@@ -212,8 +212,8 @@ def test_a_chargeback_raises_what_is_owed_from_its_day_and_not_before() -> None:
 
 
 def test_the_position_takes_a_chargeback_without_earning_twice() -> None:
-    before = folded(FIRST, on="2024-03-10").position()
-    after = folded(FIRST, event("CHARGEBACK", "2024-03-10", "2070.58", of="p1"), on="2024-03-10").position()
+    before = folded(FIRST, on="2024-03-10").position
+    after = folded(FIRST, event("CHARGEBACK", "2024-03-10", "2070.58", of="p1"), on="2024-03-10").position
     assert after.interest_earned == before.interest_earned == D("120.00")
     assert (after.principal - before.principal, after.interest, after.refunded) == (
         D("1950.58"),

@@ -95,7 +95,7 @@ def test_settling_ends_the_loan() -> None:
         (date(2024, 2, 29), D("408.03")),
         (on, D("806.56")),
     ]
-    assert state.position().interest_earned == D("14.59")
+    assert state.position.interest_earned == D("14.59")
 
 
 def test_settling_on_the_first_day_costs_nothing() -> None:
