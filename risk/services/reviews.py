@@ -97,8 +97,7 @@ def _offer(judged: Sequence[Judged], until: date, on: date, at: datetime) -> int
 
 def _cut(judged: Sequence[Judged], on: date, at: datetime) -> None:
     rows = bulk.create_many([_row(*one, on, at) for one in judged])
-    for _case, line, verdict in judged:
-        lines.cut(line_id=line.pk, to=verdict.to, cause=CAUSE, by=None, at=at, tell=False)
+    lines.cut_many([(line, verdict.to) for _case, line, verdict in judged], cause=CAUSE, by=None, at=at)
     notices.queue_many([_message(row, one[1]) for row, one in zip(rows, judged, strict=True)], at=at)
     events.record_many(
         [
