@@ -1,8 +1,13 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
+
+# The close and the paths of money ask some two hundred fixed statements (lending/bulk.py). The driver would forget all
+# but the last hundred, and the server would plan the others anew each time.
+STATEMENTS = 500
 
 
 class LendingConfig(AppConfig):
@@ -12,9 +17,14 @@ class LendingConfig(AppConfig):
     def ready(self) -> None:
         from lending.services import commands  # noqa: F401  (registers what needs a second person)
 
+        connection_created.connect(_keep_statements)
         post_migrate.connect(_install_partitions, sender=self)
         post_migrate.connect(_install_reference, sender=self)
         post_migrate.connect(_install_roles)
+
+
+def _keep_statements(connection: Any, **kwargs: Any) -> None:
+    connection.connection.prepared_max = STATEMENTS
 
 
 def _install_partitions(**kwargs: Any) -> None:
