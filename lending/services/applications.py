@@ -381,12 +381,19 @@ def withdraw(*, application_id: int, by: User | None, at: datetime) -> Applicati
     return application
 
 
+OFFER_EXPIRED = bulk.Tuples(
+    """
+    SELECT a.id FROM lending_application a JOIN lending_offer o ON o.application_id = a.id
+    WHERE a.state = 'OFFERED' AND o.expires_on < %s
+    """
+)
+
+
 @step(_("Offers that nobody accepted run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: offers that nobody accepted in time."""
-    late = Application.objects.select_for_update(of=("self",)).select_related("customer")
-    rows = list(late.filter(state=State.OFFERED, offers__expires_on__lt=on).order_by("pk"))
+    late = [application_id for (application_id,) in OFFER_EXPIRED(on)]
+    rows = [row for row in locking.applications(late) if row.state == State.OFFERED] if late else []
     for application in rows:
         application.expire()
     bulk.update_many(rows, ["state"])
