@@ -17,7 +17,7 @@ State = Application.State
 ACCEPTS = 0.9
 # An officer sees more than the machine, papers and a voice, and errs all the same.
 OFFICER_ERRS = 0.35
-OFFICER_APPROVES_ABOVE = 0.25
+OFFICER_APPROVES_ABOVE = 0.1
 REASONS = ("INCOME_UNPROVEN", "PAPERS_INCOMPLETE", "DEBTS_HIGH", "OFFICER_JUDGEMENT")
 
 
