@@ -16,11 +16,11 @@ class Share:
     number: int
     of: int
 
-    def of_customers(self, rows: "models.QuerySet[M]") -> "models.QuerySet[M]":
-        """The rows that belong to these customers; their model has a `customer`."""
+    def of_customers(self, rows: "models.QuerySet[M]", column: str = "customer_id") -> "models.QuerySet[M]":
+        """The rows that belong to these customers; `column` holds their number."""
         if self.of == 1:
             return rows
-        return rows.annotate(share=F("customer_id") % self.of).filter(share=self.number)  # type: ignore[return-value]
+        return rows.annotate(share=F(column) % self.of).filter(share=self.number)  # type: ignore[return-value]
 
     def __contains__(self, customer_id: int) -> bool:
         return customer_id % self.of == self.number

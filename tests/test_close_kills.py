@@ -200,6 +200,11 @@ def close_two_days() -> None:
     close_one_day(THAT_DAY + timedelta(days=1))
 
 
+def hurry_two_days() -> None:
+    for on in (THAT_DAY, THAT_DAY + timedelta(days=1)):
+        close.close_day(at=moment(on, 23), on=on, hurried=True)
+
+
 def content(database: str) -> dict[str, list[str]]:
     """Its tables, and the word of the books that they agree."""
     connections.close_all()
@@ -232,7 +237,7 @@ def after_shard(number: int) -> Callable[[], None]:
     return work
 
 
-def in_step(path: str) -> Callable[[], None]:
+def in_step(path: str, closing: Callable[[], None] = close_two_days) -> Callable[[], None]:
     """Die when the statements of a step have run and nothing is committed."""
 
     def work() -> None:
@@ -245,7 +250,7 @@ def in_step(path: str) -> Callable[[], None]:
             return rows
 
         steps.Step.run = run_and_die  # type: ignore[method-assign]
-        close_two_days()
+        closing()
 
     return work
 
@@ -301,6 +306,19 @@ def test_killed_at_the_end_of_a_month_it_comes_to_the_same(monkeypatch: pytest.M
         with copies.one() as database:
             killed(in_a_process(database, in_step(path)))
             finished(in_a_process(database, close_two_days))
+            same(content(database), expected, path)
+
+
+def test_a_hurried_close_is_killed_and_comes_to_the_same() -> None:
+    build()
+    copies = Copies()
+    with copies.one() as undisturbed:
+        finished(in_a_process(undisturbed, hurry_two_days))
+        expected = content(undisturbed)
+    for path in BUSY:
+        with copies.one() as database:
+            killed(in_a_process(database, in_step(path, hurry_two_days)))
+            finished(in_a_process(database, hurry_two_days))
             same(content(database), expected, path)
 
 

@@ -17,7 +17,7 @@ State = Application.State
 ACCEPTS = 0.9
 # An officer sees more than the machine, papers and a voice, and errs all the same.
 OFFICER_ERRS = 0.35
-OFFICER_APPROVES_ABOVE = 0.25
+OFFICER_APPROVES_ABOVE = 0.1
 REASONS = ("INCOME_UNPROVEN", "PAPERS_INCOMPLETE", "DEBTS_HIGH", "OFFICER_JUDGEMENT")
 
 
@@ -68,13 +68,17 @@ class Desk:
         offered = Offer.objects.filter(
             application__state=State.OFFERED, made_at__lt=moment(on, 0), shown_at=None
         )
-        for offer in offered.select_related("application").order_by("pk"):
-            who = self._cast.by_id.get(offer.application.customer_id)
-            if who is None:
-                continue
-            offers.show(offer_id=offer.pk, by=None, at=moment(on, 10), on=on)
-            if stream(self._cast.world.seed, "accept", who.ref, offer.amount).random() < ACCEPTS:
-                offers.accept(offer_id=offer.pk, by=None, at=moment(on, 10, 2), on=on)
+        mine = self._cast.share.of_customers(offered, "application__customer_id")
+        found = list(mine.select_related("application").order_by("pk"))
+        willing = [offer.pk for offer in found if self._accepts(offer)]
+        if found:
+            offers.show_many([offer.pk for offer in found], by=None, at=moment(on, 10), on=on)
+        if willing:
+            offers.accept_many(willing, by=None, at=moment(on, 10, 2), on=on)
+
+    def _accepts(self, offer: Offer) -> bool:
+        who = self._cast.by_id[offer.application.customer_id]
+        return stream(self._cast.world.seed, "accept", who.ref, offer.amount).random() < ACCEPTS
 
     def _review(self, on: date) -> None:
         asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING)

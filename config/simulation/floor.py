@@ -1,7 +1,11 @@
 """The collection floor: calls made, promises taken, claims taken to court, losses given up."""
 
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 from random import Random
+
+from django.db.models import Q
 
 from config.simulation.cast import Cast, moment
 from config.simulation.paying import keeps_promise
@@ -17,8 +21,12 @@ from lending.services import desk
 
 REACHED = 0.55
 COURT = "First Intermediate Court"
-# Days from notice to claim, from claim to judgment, from judgment to enforcement.
-PACE = {"NOTICE": (20, "FILED"), "FILED": (45, "JUDGED"), "JUDGED": (30, "ENFORCED")}
+# Since when, and how many days, from notice to claim, from claim to judgment, from judgment to enforcement.
+PACE = {
+    "NOTICE": ("noticed_on", 20, "FILED"),
+    "FILED": ("filed_on", 45, "JUDGED"),
+    "JUDGED": ("judged_on", 30, "ENFORCED"),
+}
 WRITE_OFF_AFTER = 180  # days past due
 
 
@@ -76,23 +84,22 @@ class Floor:
 
     def _go_to_court(self, on: date) -> None:
         lawyer = self._cast.staff["legal_officer"]
-        for state, (wait, to) in PACE.items():
-            before = on - timedelta(days=wait)
-            columns = {"NOTICE": "noticed_on", "FILED": "filed_on", "JUDGED": "judged_on"}
-            due = LegalMatter.objects.filter(state=state, **{f"{columns[state]}__lte": before})
-            for matter in due.select_related("customer").order_by("pk"):
-                if matter.customer_id not in self._cast.by_id:
-                    continue
-                legal.advance(
-                    matter_id=matter.pk,
-                    to=to,
-                    by=lawyer,
-                    at=moment(on, 16),
-                    on=on,
-                    court=COURT,
-                    reference=f"({on:%Y}) {matter.customer.platform_ref}",
-                    awarded=matter.claim,
-                )
+        ripe = [
+            Q(state=state, **{f"{since}__lte": on - timedelta(days=wait)})
+            for state, (since, wait, _to) in PACE.items()
+        ]
+        due = LegalMatter.objects.filter(reduce(or_, ripe)).select_related("customer").order_by("pk")
+        for matter in self._cast.share.of_customers(due):
+            legal.advance(
+                matter_id=matter.pk,
+                to=PACE[matter.state][-1],
+                by=lawyer,
+                at=moment(on, 16),
+                on=on,
+                court=COURT,
+                reference=f"({on:%Y}) {matter.customer.platform_ref}",
+                awarded=matter.claim,
+            )
 
     def _give_up(self, on: date) -> None:
         """Half a year past due: the accountant asks to write the loan off, another decides tomorrow."""

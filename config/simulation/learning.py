@@ -20,10 +20,12 @@ class Learning:
         self._due = dict.fromkeys(Segment.values, FIRST)
 
     def morning(self, on: date) -> None:
-        """On the first of a month the analyst trains what is due, once enough has come to pass."""
+        """On the first of a month the analyst trains what is due, once enough has come to pass; where the model ranks
+        no better than chance, a month later again."""
         month = round((on - self._world.start).days / 30.4)
         for segment in Segment.values if on.day == 1 else ():
-            if month >= self._due[segment] and (model := self._train(segment, on)):
+            model = self._train(segment, on) if month >= self._due[segment] else None
+            if model and model.state == ModelVersion.State.VALIDATED:
                 self._due[segment] = month + NEXT
                 self._put_in_place(model, on)
 
@@ -44,8 +46,6 @@ class Learning:
     def _put_in_place(self, model: ModelVersion, on: date) -> None:
         """The first model that ranks becomes champion, by the word of a second person; later ones score in its
         shadow."""
-        if model.state != ModelVersion.State.VALIDATED:
-            return
         champion = ModelVersion.objects.filter(segment=model.segment, state=ModelVersion.State.CHAMPION)
         if champion.exists():
             models.challenge(model_id=model.pk, by=self._staff["risk_analyst"], at=moment(on, 8))

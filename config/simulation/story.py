@@ -52,7 +52,7 @@ def live(
             if on.day == NIGHT_OF_SCORES:
                 rescoring.rescore(on=on, at=moment(on, 22))
             if on < world.end:
-                close.close_day(at=moment(on, 23, 59))
+                close.close_day(at=moment(on, 23, 59), hurried=True)
             progress("days", number + 1, days)
 
 

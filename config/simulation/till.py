@@ -36,10 +36,19 @@ class Till:
 
     def _coming(self, on: date) -> dict:
         paying: dict = defaultdict(int)
-        for customer_id, due_on, amount in _due(on + EARLY):
-            if customer_id in self._cast.by_id and self._pays(customer_id, due_on, on):
+        for customer_id, due_on, amount in self._due(on + EARLY):
+            if self._pays(customer_id, due_on, on):
                 paying[customer_id] += amount
         return paying
+
+    def _due(self, until: date) -> list[tuple]:
+        """Customer, due date and open amount of all that falls due until that day."""
+        unpaid = Instalment.objects.filter(
+            due_on__lte=until, paid_on=None, loan__state__in=Loan.OWING, outstanding__gt=0
+        )
+        mine = self._cast.share.of_customers(unpaid, "loan__customer_id")
+        sums = mine.values_list("loan__customer_id", "due_on").annotate(open=Sum("outstanding"))
+        return list(sums.order_by("due_on"))
 
     def _pays(self, customer_id: int, due_on: date, on: date) -> bool:
         if self.promised.get(customer_id) == on and due_on < on:
@@ -59,13 +68,3 @@ class Till:
         for loan in Loan.objects.filter(customer_id=customer_id, state__in=Loan.OWING).order_by("pk"):
             key = f"settle:{self._cast.by_id[customer_id].ref}:{on}:{loan.pk}"
             loans.settle(loan_id=loan.pk, key=key, by=None, at=moment(on, 20, 30), on=on, channel="simulated")
-
-
-def _due(until: date) -> list[tuple]:
-    """Customer, due date and open amount of all that falls due until that day."""
-    unpaid = Instalment.objects.filter(
-        due_on__lte=until, paid_on=None, loan__state__in=Loan.OWING, outstanding__gt=0
-    )
-    return list(
-        unpaid.values_list("loan__customer_id", "due_on").annotate(open=Sum("outstanding")).order_by("due_on")
-    )

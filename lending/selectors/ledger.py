@@ -14,9 +14,14 @@ from django.db import connection
 from django.db.models import F, QuerySet, Sum, Window
 from django.db.models.functions import Coalesce
 
+from lending import bulk
 from lending.fields import ZERO
-from lending.models import Account, AccountDay, AccountMapping, ControlBalance, JournalLine, Loan
+from lending.models import Account, ControlBalance, JournalLine, Loan
 from lending.services import ledger
+
+# Every close asks these several times.
+KEPT_UNTIL = bulk.Tuples("SELECT MAX(date) FROM lending_accountday")
+ROLES = bulk.Tuples("SELECT role, account_id FROM lending_accountmapping")
 
 _SUMS = """
 SELECT {by}, SUM(debit), SUM(credit) FROM (
@@ -78,7 +83,8 @@ class TieOut:
 
 def kept_until() -> date:
     """The last day whose sums are kept."""
-    return AccountDay.objects.order_by("-date").values_list("date", flat=True).first() or date.min
+    ((day,),) = KEPT_UNTIL()
+    return day or date.min
 
 
 def sums(
@@ -174,7 +180,7 @@ CONTROLS = {
 def accounts_of_roles() -> dict[str, set[str]]:
     """The accounts that play each role or ever did."""
     found: dict[str, set[str]] = {}
-    for role, account in AccountMapping.objects.values_list("role", "account_id").order_by():
+    for role, account in ROLES():
         found.setdefault(role, set()).add(account)
     return found
 

@@ -3,13 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from functools import reduce
-from operator import or_
-
-from django.db.models import Q
 
 from lending import bulk
-from lending.models import RuleParameter
 
 # Asked in every decision and every purchase, so it is kept plain.
 PARAMETER = bulk.Tuples(
@@ -19,6 +14,20 @@ WHERE code = %s AND jurisdiction = %s AND lender_type IN ('', %s)
   AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)
 ORDER BY lender_type DESC, valid_from DESC LIMIT 1
 """
+)
+# The steps of every close and the gate ask for many at once.
+_HOLDS = "jurisdiction = %s AND valid_from <= %s AND (valid_to IS NULL OR valid_to >= %s)"
+GENERAL = bulk.Tuples(
+    f"""
+SELECT DISTINCT ON (code) code, value FROM lending_ruleparameter
+WHERE code = ANY(%s::text[]) AND lender_type = '' AND {_HOLDS} ORDER BY code, valid_from DESC
+"""  # noqa: S608
+)
+OF_PREFIXES = bulk.Tuples(
+    f"""
+SELECT code, lender_type, value FROM lending_ruleparameter
+WHERE code ^@ ANY(%s::text[]) AND {_HOLDS} ORDER BY valid_from
+"""  # noqa: S608
 )
 
 
@@ -40,28 +49,16 @@ def parameter(code: str, on: date, *, lender_type: str = "", jurisdiction: str =
 
 def parameters(codes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> dict[str, Decimal]:
     """The general values of several parameters on that date, in one statement; what no rule sets is missing."""
-    rows = RuleParameter.objects.filter(
-        Q(valid_to=None) | Q(valid_to__gte=on),
-        code__in=list(codes),
-        jurisdiction=jurisdiction,
-        lender_type="",
-        valid_from__lte=on,
-    )
-    return dict(rows.order_by("code", "-valid_from").distinct("code").values_list("code", "value"))
+    return dict(GENERAL(list(codes), jurisdiction, on, on))
 
 
 class Table:
     """All values of some parameters on one day, whoever the lender is: read once, for steps that go over the book."""
 
     def __init__(self, prefixes: Iterable[str], on: date, *, jurisdiction: str = "CN") -> None:
-        named = reduce(or_, (Q(code__startswith=prefix) for prefix in prefixes))
-        rows = RuleParameter.objects.filter(
-            named, Q(valid_to=None) | Q(valid_to__gte=on), jurisdiction=jurisdiction, valid_from__lte=on
-        )
         self._on = on
         self._values = {
-            (code, lender): value
-            for code, lender, value in rows.order_by("valid_from").values_list("code", "lender_type", "value")
+            (code, lender): value for code, lender, value in OF_PREFIXES(list(prefixes), jurisdiction, on, on)
         }
 
     def codes(self) -> list[str]:

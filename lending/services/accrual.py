@@ -82,7 +82,6 @@ def catch_up(*, loan_id: int, key: str, at: datetime, on: date) -> int:
 
 
 @step(_("What falls due on the next day is billed"), sharded=True, catch_up=catch_up)
-@transaction.atomic
 def open_day(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step, the last one that moves money: bill what falls due on the next day and count its penalties.
 

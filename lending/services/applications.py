@@ -26,6 +26,9 @@ State = Application.State
 reason_in_words = lazy(words.reason, str)
 APPROVE, REFER, DECLINE = "APPROVE", "REFER", "DECLINE"
 
+WITH_LINE = bulk.Tuples(
+    "SELECT DISTINCT customer_id FROM lending_creditline WHERE customer_id = ANY(%s::bigint[]) AND state <> 'CLOSED'"
+)
 CUSTOMERS = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
 
 
@@ -58,12 +61,21 @@ def start_many(asks: Sequence[Ask], *, by: User | None, at: datetime) -> list[Ap
     if len(customers) < len(ids):
         raise Customer.DoesNotExist
     products = Product.objects.in_bulk({ask.product_id for ask in asks})
+    with_line = {customer_id for (customer_id,) in WITH_LINE(sorted(ids))}
     drafts: list[Application | Refused] = []
     for ask in asks:
-        first = ask.customer_id in ids
         if ask.product_id not in products:
             raise Product.DoesNotExist
-        drafts.append(_draft(ask, customers[ask.customer_id], products[ask.product_id], at, first))
+        drafts.append(
+            _draft(
+                ask,
+                customers[ask.customer_id],
+                products[ask.product_id],
+                at,
+                first=ask.customer_id in ids,
+                has_line=ask.customer_id in with_line,
+            )
+        )
         ids.discard(ask.customer_id)
     started = bulk.create_many([one for one in drafts if isinstance(one, Application)], ignore_known=True)
     events.record_many(
@@ -78,12 +90,12 @@ def start_many(asks: Sequence[Ask], *, by: User | None, at: datetime) -> list[Ap
 
 
 def _draft(
-    ask: Ask, customer: Customer, product: Product, at: datetime, first: bool
+    ask: Ask, customer: Customer, product: Product, at: datetime, *, first: bool, has_line: bool
 ) -> Application | Refused:
     if not first:
         return _open_already()
     try:
-        _check_ask(customer, product, ask.amount, ask.tenor)
+        _check_ask(customer, product, ask.amount, ask.tenor, has_line)
     except Refused as fault:
         return fault
     return Application(
@@ -103,7 +115,9 @@ def _open_already() -> Refused:
     )
 
 
-def _check_ask(customer: Customer, product: Product, amount: Decimal, tenor: int | None) -> None:
+def _check_ask(
+    customer: Customer, product: Product, amount: Decimal, tenor: int | None, has_line: bool
+) -> None:
     checks.amount(amount)
     if product.state != Product.State.LIVE:
         raise Refused("product_not_live", _("This product is not on offer."), field="product")
@@ -124,7 +138,7 @@ def _check_ask(customer: Customer, product: Product, amount: Decimal, tenor: int
         raise Refused(
             "too_many_loans", _("You have as many loans of this kind as there can be."), field="product"
         )
-    if product.kind == Product.Kind.LINE and customer.lines.exclude(state="CLOSED").exists():
+    if product.kind == Product.Kind.LINE and has_line:
         raise Refused("line_open", _("You have a credit line already."), field="product")
 
 
@@ -381,12 +395,19 @@ def withdraw(*, application_id: int, by: User | None, at: datetime) -> Applicati
     return application
 
 
+OFFER_EXPIRED = bulk.Tuples(
+    """
+    SELECT a.id FROM lending_application a JOIN lending_offer o ON o.application_id = a.id
+    WHERE a.state = 'OFFERED' AND o.expires_on < %s
+    """
+)
+
+
 @step(_("Offers that nobody accepted run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: offers that nobody accepted in time."""
-    late = Application.objects.select_for_update(of=("self",)).select_related("customer")
-    rows = list(late.filter(state=State.OFFERED, offers__expires_on__lt=on).order_by("pk"))
+    late = [application_id for (application_id,) in OFFER_EXPIRED(on)]
+    rows = [row for row in locking.applications(late) if row.state == State.OFFERED] if late else []
     for application in rows:
         application.expire()
     bulk.update_many(rows, ["state"])

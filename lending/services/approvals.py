@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import ApprovalRequest, User
 from lending.services import checks
@@ -114,14 +114,13 @@ def withdraw(*, request_id: int, by: User, at: datetime) -> ApprovalRequest:
     return request
 
 
+EXPIRED = bulk.Select(ApprovalRequest, "state = 'PENDING' AND expires_on < %s ORDER BY id FOR UPDATE")
+
+
 @step(_("Requests that nobody decided run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: requests that nobody decided in time."""
-    late = ApprovalRequest.objects.select_for_update(of=("self",)).filter(
-        state=ApprovalRequest.State.PENDING, expires_on__lt=on
-    )
-    rows = list(late)
+    rows = EXPIRED(on)
     for request in rows:
         request.expire()
         request.save()

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
 from django.db.models import Min
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +15,6 @@ DAYS = 7
 
 
 @step(_("Lines in arrears are suspended or released"), sharded=True)
-@transaction.atomic
 def hold(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step: hold the lines of customers in arrears, lift the hold of those who paid.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from lending.fields import ZERO
@@ -33,7 +33,6 @@ ON CONFLICT DO NOTHING
 
 
 @step(_("Sums of the books are kept, and tied to the loans"))
-@transaction.atomic
 def keep(*, on: date, at: datetime) -> int:
     """Close step, after the accrual and before billing: the loans and the books stand at the end of the day. Returns
     the number of sums kept."""
@@ -53,9 +52,12 @@ def _tie(on: date) -> int:
     return _write(on, should, books.role_balances(roles, on))
 
 
-def tie_target(target: targets.Target, amounts: Mapping[int, Decimal], on: date) -> int:
-    """Write down a role that is kept to a target, against what the target was computed to be."""
-    return _write(on, _signed(target, amounts), books.role_balances([target.role], on))
+def tie_targets(goals: targets.Goals, on: date) -> int:
+    """Write down roles that are kept to targets, against what the targets were computed to be."""
+    should: dict[tuple[str, int | None], Decimal] = {}
+    for target, amounts in goals:
+        should |= _signed(target, amounts)
+    return _write(on, should, books.role_balances([target.role for target, _amounts in goals], on))
 
 
 def _signed(target: targets.Target, amounts: Mapping[int, Decimal]) -> dict[tuple[str, int | None], Decimal]:

@@ -8,7 +8,7 @@ marked before are looked at, and only those that change are written.
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import AssetClass, Loan
@@ -90,14 +90,12 @@ FROM changed ORDER BY id
 
 
 @step(_("Days past due put each loan in its bucket"), sharded=True)
-@transaction.atomic
 def measure(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step: bucket and class of each loan by itself, as of the end of the day. Returns the loans that moved."""
     return _run(MEASURE, {"on": on, **_scales(yardstick(on)), **shard.params})
 
 
 @step(_("Loans are classified in five tiers"), sharded=True)
-@transaction.atomic
 def classify(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step, after all loans are measured: the class of record, with what the customer's other loans make of it.
     Returns the loans whose class changed; each leaves an event."""

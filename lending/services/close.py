@@ -6,10 +6,13 @@ the transaction of its work, and locks end with their process. docs/close.md say
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter
+from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -27,6 +30,8 @@ Watch = Callable[[], datetime]
 # A deadlock or a failed serialisation is nobody's fault: once more, so many times.
 TRIES = 3
 TRANSIENT = {"40001", "40P01"}
+# Seconds. Whoever waits for a row that the close has locked waits no longer than this and a step.
+BRIEF = 0.1
 
 # Every step of every day asks these, whatever it finds to do: as fixed statements they cost next to nothing.
 UNDONE = """date = %s AND step = %s AND state IN ('WAITING', 'RUNNING') AND (%s::bigint IS NULL OR id = %s)
@@ -34,6 +39,16 @@ ORDER BY shard LIMIT 1"""
 ANY = bulk.Select(DayClose, UNDONE)
 FREE = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE SKIP LOCKED")
 NEXT = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE")
+# Those of all steps that one worker does whole, as far as nobody does them.
+ALONE = bulk.Select(
+    DayClose,
+    "date = %s AND shards = 1 AND state IN ('WAITING', 'RUNNING') ORDER BY id FOR UPDATE SKIP LOCKED",
+)
+FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR UPDATE")
+PLANNED = bulk.Tuples("SELECT DISTINCT step FROM lending_dayclose WHERE date = %s")
+LEFT = bulk.Tuples(
+    "SELECT id FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE' LIMIT 1"
+)
 WRITTEN = ["state", "rows", "attempt", "error", "started_at", "finished_at"]
 
 
@@ -70,17 +85,19 @@ def close_day(
     workers: int = 1,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    hurried: bool = False,
 ) -> date:
     """Run what the open business date still lacks, in order, then open the next. Returns the day that was closed.
 
     With `on` only that day is closed: nothing happens when somebody else has closed it meanwhile. The loans are shared
     out in `parts` ranges (by default as many as the book is large) among `workers` connections. With `watch`, a clock
-    for people to look at, a shard is seen to run while it does. Safe to run again after a kill, and by several at once.
-    What a step raises comes out here, and the day stays where it is.
+    for people to look at, a shard is seen to run while it does. `hurried` is for whoever closes a year of small days
+    and shows them to nobody: steps that take no time share a transaction. Safe to run again after a kill, and by
+    several at once. What a step raises comes out here, and the day stays where it is.
     """
     day = begin(at=at, on=on, parts=parts)
     if workers == 1:
-        work(day=day, progress=progress, watch=watch)
+        work(day=day, progress=progress, watch=watch, hurried=hurried)
     else:
         _work_together(day, workers, progress, watch)
     return day.date
@@ -90,14 +107,14 @@ def lend_a_hand(*, watch: Watch | None = None, retry: bool = False) -> None:
     """Work on what is under way, if anything is, beside whoever else does; another day is not begun. With `retry` what
     failed is tried again."""
     if retry:
-        _retry()
+        with transaction.atomic():
+            _retry()
     for day in unfinished():
         _work(day, None, watch)
 
 
-@transaction.atomic
 def _retry() -> None:
-    for row in DayClose.objects.filter(state=State.FAILED).select_for_update():
+    for row in FAILED():
         row.retry()
         row.save(update_fields=["state"])
 
@@ -124,7 +141,7 @@ def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> 
     if day.state == BusinessDay.State.OPEN:
         day.start_closing(at=at)
         day.save()
-    planned = set(DayClose.objects.filter(date=open_on).values_list("step", flat=True))
+    planned = {step for (step,) in PLANNED(open_on)}
     missing = [step for step in steps.listed() if step.path not in planned]
     ranges = shards.ranges(parts) if any(step.sharded for step in missing) else []
     bulk.insert_many([row for step in missing for row in _plan(open_on, step, ranges)])
@@ -159,7 +176,13 @@ def _work_together(day: BusinessDay, workers: int, progress: Progress | None, wa
         raise error
 
 
-def work(*, day: BusinessDay, progress: Progress | None = None, watch: Watch | None = None) -> None:
+def work(
+    *,
+    day: BusinessDay,
+    progress: Progress | None = None,
+    watch: Watch | None = None,
+    hurried: bool = False,
+) -> None:
     """Take shard after shard of the steps of this day until none is left, waiting at the end of each step for the
     others; before the steps of the day that opens, open it. Raises what a step raises, and Stopped when one failed
     elsewhere.
@@ -169,23 +192,51 @@ def work(*, day: BusinessDay, progress: Progress | None = None, watch: Watch | N
     for earlier in unfinished():
         if earlier.date < day.date:
             _work(earlier, progress, watch)
-    _work(day, progress, watch)
+    _work(day, progress, watch, hurried)
 
 
-def _work(day: BusinessDay, progress: Progress | None, watch: Watch | None) -> None:
+def _work(day: BusinessDay, progress: Progress | None, watch: Watch | None, hurried: bool = False) -> None:
     opened = False
-    for step in steps.listed():
-        if step.opening and not opened:
-            opened = finish(day=day)
-        while row := _persist(_Todo(day.date, step.path), step, day, watch):
-            if progress and row.state == State.DONE:
-                progress(row)
-            if row.shards == 1:
-                break
-        else:
-            _check(day.date, step.path)
+    for opening, several in groupby(steps.listed(), key=attrgetter("opening")):
+        opened = opening and finish(day=day)
+        left = list(several)
+        while left:
+            done = _in_one_go(left, day) if hurried else []
+            for row in done or _by_shard(left[0], day, watch):
+                if progress and row.state == State.DONE:
+                    progress(row)
+            del left[: len(done) or 1]
     if not opened:
         finish(day=day)
+
+
+def _in_one_go(left: Sequence[Step], day: BusinessDay) -> list[DayClose]:
+    """Do the steps that come next in one transaction, as long as it is brief: with little to do, to begin and to end
+    one for each takes longer than the work. Returns their rows.
+
+    None when the next one has several shards, is done, or is worked on elsewhere; nor when one fails: when each is
+    done by itself, it will show which.
+    """
+    done: list[DayClose] = []
+    until = monotonic() + BRIEF
+    with contextlib.suppress(Exception), transaction.atomic():
+        rows = {row.step: row for row in ALONE(day.date)}
+        for step in left:
+            if step.path not in rows or (done and monotonic() > until):
+                break
+            _do(rows[step.path], step, day, None, aside.run_plainly)
+            done.append(rows[step.path])
+        return done
+    return []
+
+
+def _by_shard(step: Step, day: BusinessDay, watch: Watch | None) -> Iterator[DayClose]:
+    """Do what nobody else does of a step, shard by shard; at its end, wait for the others."""
+    while row := _persist(_Todo(day.date, step.path), step, day, watch):
+        yield row
+        if row.shards == 1:
+            return
+    _check(day.date, step.path)
 
 
 def _check(on: date, path: str) -> None:
@@ -239,12 +290,16 @@ def _run(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None, taken: 
     if row is None:
         return None
     taken.append(row.pk)
+    _do(row, step, day, watch, aside.run)
+    return row
+
+
+def _do(row: DayClose, step: Step, day: BusinessDay, watch: Watch | None, run: Callable[..., int]) -> None:
     if watch is None or row.state == State.WAITING:
         row.start(at=_moment(day, watch))
-    moved = aside.run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
+    moved = run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
     row.finish(rows=moved, at=_moment(day, watch))
     bulk.update_many([row], WRITTEN)
-    return row
 
 
 def _moment(day: BusinessDay, watch: Watch | None = None) -> datetime:
@@ -271,7 +326,7 @@ def finish(*, day: BusinessDay) -> bool:
     if books.date != day.date:
         return books.date > day.date
     before = [step.path for step in steps.listed() if not step.opening]
-    if DayClose.objects.filter(date=day.date, step__in=before).exclude(state=State.DONE).exists():
+    if LEFT(day.date, before):
         return False
     day.close(at=_moment(day))
     day.save(update_fields=["state", "closed_at"])

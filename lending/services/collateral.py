@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Collateral, User
 from lending.services import checks
@@ -97,13 +97,15 @@ def note_register(*, collateral_id: int, register_no: str, by: User | None, at: 
     return item
 
 
+EXPIRED = bulk.Select(
+    Collateral, "state IN ('VERIFIED', 'PLEDGED') AND expires_on < %s ORDER BY id FOR UPDATE"
+)
+
+
 @step(_("Collateral and guarantees that have run out lapse"))
-@transaction.atomic
 def lapse(*, on: date, at: datetime) -> int:
     """Close step: what secures a debt up to a day secures it no more after it. Returns how many lapsed."""
-    running = [Collateral.State.VERIFIED, Collateral.State.PLEDGED]
-    late = Collateral.objects.select_for_update().filter(state__in=running, expires_on__lt=on)
-    rows = list(late.order_by("pk"))
+    rows = EXPIRED(on)
     for item in rows:
         before = item.state
         item.lapse()

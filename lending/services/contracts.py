@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from lending import bulk, events
+from lending import events
 from lending.errors import Refused
 from lending.models import ContractDocument, Offer, User
 from lending.papers import pdf
@@ -18,8 +18,8 @@ TEMPLATE_VERSION = 1
 TAMPERED = _("This sheet does not match its fingerprint. It is not handed out; tell the compliance officer.")
 
 
-def sign(offer: Offer, *, language: str) -> ContractDocument:
-    """Keep what the customer has just confirmed. Called by `offers.accept` under the offer's lock.
+def signed(offer: Offer, *, language: str) -> ContractDocument:
+    """What the customer has just confirmed, to be kept. Called by `offers.accept_many` under the offer's lock.
 
     Refused when the sheet is not complete, or not the one whose fingerprint the offer carries.
     """
@@ -29,7 +29,7 @@ def sign(offer: Offer, *, language: str) -> ContractDocument:
         raise Refused(
             "sheet_changed", _("The cost sheet is not the one that was made: nothing can be signed on it.")
         )
-    document = ContractDocument(
+    return ContractDocument(
         offer=offer,
         content=offer.sheet,
         template_version=TEMPLATE_VERSION,
@@ -38,8 +38,6 @@ def sign(offer: Offer, *, language: str) -> ContractDocument:
         shown_at=offer.shown_at,
         confirmed_at=offer.accepted_at,
     )
-    bulk.create_many([document])
-    return document
 
 
 def is_whole(document: ContractDocument) -> bool:

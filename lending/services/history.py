@@ -6,7 +6,7 @@ A month end is the last day of the calendar month. What is written for a day is 
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from lending import partitions
@@ -141,14 +141,12 @@ ORDER BY dimension, kind, place
 
 
 @step(_("Room is made for the history of the month"))
-@transaction.atomic
 def prepare(*, on: date, at: datetime) -> int:
     """Close step: the partitions of this month and the next. Returns how many were made."""
     return partitions.ensure(LoanSnapshot, on)
 
 
 @step(_("Loans that changed are written down; all of them at a month end"), sharded=True)
-@transaction.atomic
 def snapshot(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step, after the loans are classified. Returns the number of rows written."""
     values = {
@@ -163,7 +161,6 @@ def snapshot(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
 
 
 @step(_("The book of the month is summed up"))
-@transaction.atomic
 def summarise(*, on: date, at: datetime) -> int:
     """Close step, at a month end and after all loans are written down: what reports and charts read. Returns the
     number of sums."""

@@ -8,7 +8,6 @@ it and not paid is held in suspense until it is: income counts when the money co
 
 from datetime import date, datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from lending.selectors import accrued
@@ -17,21 +16,17 @@ from lending.services.steps import step
 
 
 @step(_("Interest of the day is accrued"))
-@transaction.atomic
 def accrue_interest(*, on: date, at: datetime) -> int:
     """Close step, before billing: bring accrued and suspended interest of every product to what they are at the end
     of the day. One entry per product and kind; a second run for the day books nothing."""
     suspension.end_closed(on=on, at=at)
     earned = accrued.accrued(on)
-    moved = targets.book(targets.ACCRUAL, earned, on=on)
-    books.tie_target(targets.ACCRUAL, earned, on)
-    for target, amounts in suspension.held(on):
-        moved += targets.book(target, amounts, on=on)
+    moved = targets.book_all([(targets.ACCRUAL, earned), *suspension.held(on)], on=on)
+    books.tie_targets([(targets.ACCRUAL, earned)], on)
     return moved
 
 
 @step(_("Accrued interest that was billed is released"))
-@transaction.atomic
 def follow_billing(*, on: date, at: datetime) -> int:
     """Close step, after the next day has been billed: what had accrued of its instalments leaves the accrued interest,
     and what was billed to loans in suspense leaves income. Dated the day that opens."""
@@ -49,7 +44,5 @@ def follow_billing(*, on: date, at: datetime) -> int:
     ]
     bookings = targets.unbooked(bookings)
     ledger.post(bookings)
-    moved = len(bookings)
-    for target, amounts in suspension.held(on):
-        moved += targets.book(target.named("opening"), amounts, on=day)
-    return moved
+    held = [(target.named("opening"), amounts) for target, amounts in suspension.held(on)]
+    return len(bookings) + targets.book_all(held, on=day)

@@ -150,7 +150,6 @@ def withdraw(*, offer_id: int, reason: str, by: User, at: datetime) -> LimitOffe
 
 
 @step(_("Offers of a higher limit run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: end the offers that nobody answered in time, and those whose line has changed since."""
     still = Q(line__state=CreditLine.State.ACTIVE, line__base_limit=F("before"))

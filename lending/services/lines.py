@@ -267,7 +267,6 @@ def add_temporary_limit(
 
 
 @step(_("Temporary limits that have run out are noted"))
-@transaction.atomic
 def end_temporary_limits(*, on: date, at: datetime) -> int:
     """Close step: the limits whose last day this is leave a word on their lines; a limit itself ends by its date."""
     ended = list(TemporaryLimit.objects.filter(ends_on=on).select_related("line").order_by("pk"))

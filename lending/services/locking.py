@@ -5,21 +5,20 @@ from collections.abc import Iterable, Sequence
 from lending import bulk
 from lending.models import Application, Customer, Offer, Product
 
-OFFER = bulk.Select(Offer, "id = %s FOR UPDATE")
+OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
 APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
-OF_OFFER = bulk.Select(Application, "id = (SELECT application_id FROM lending_offer WHERE id = %s)")
-OF_OFFER_LOCKED = bulk.Select(
-    Application, "id = (SELECT application_id FROM lending_offer WHERE id = %s) FOR UPDATE"
-)
+OF_OFFERS = "id IN (SELECT application_id FROM lending_offer WHERE id = ANY(%s::bigint[])) ORDER BY id"
+OFFERED = bulk.Select(Application, OF_OFFERS)
+OFFERED_LOCKED = bulk.Select(Application, f"{OF_OFFERS} FOR UPDATE")
 _ITS = "id IN (SELECT {} FROM lending_application WHERE id = ANY(%s::bigint[]))"
 _ITS_BY_OFFER = (
-    "id = (SELECT a.{} FROM lending_application a JOIN lending_offer o ON o.application_id = a.id"
-    " WHERE o.id = %s)"
+    "id IN (SELECT a.{} FROM lending_application a JOIN lending_offer o ON o.application_id = a.id"
+    " WHERE o.id = ANY(%s::bigint[]))"
 )
 CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"))
 PRODUCTS = bulk.Select(Product, _ITS.format("product_id"))
-CUSTOMER = bulk.Select(Customer, _ITS_BY_OFFER.format("customer_id"))
-PRODUCT = bulk.Select(Product, _ITS_BY_OFFER.format("product_id"))
+CUSTOMERS_BY_OFFER = bulk.Select(Customer, _ITS_BY_OFFER.format("customer_id"))
+PRODUCTS_BY_OFFER = bulk.Select(Product, _ITS_BY_OFFER.format("product_id"))
 
 
 def applications(ids: Iterable[int]) -> list[Application]:
@@ -34,18 +33,23 @@ def applications(ids: Iterable[int]) -> list[Application]:
     return found
 
 
-def offer(offer_id: int, *, with_application: bool = False) -> Offer:
-    """The offer locked, its application read, or locked before it. Raises Offer.DoesNotExist."""
-    query = OF_OFFER_LOCKED if with_application else OF_OFFER
-    found, offers, customers, products = bulk.read(
-        (query, [offer_id]), (OFFER, [offer_id]), (CUSTOMER, [offer_id]), (PRODUCT, [offer_id])
+def offers(ids: Iterable[int], *, with_applications: bool = False) -> list[Offer]:
+    """Locked in the order of their numbers, their applications read, or locked before them. Raises Offer.DoesNotExist
+    when one is missing."""
+    wanted = sorted(set(ids))
+    applications, found, customers, products = bulk.read(
+        (OFFERED_LOCKED if with_applications else OFFERED, [wanted]),
+        (OFFERS, [wanted]),
+        (CUSTOMERS_BY_OFFER, [wanted]),
+        (PRODUCTS_BY_OFFER, [wanted]),
     )
-    if not offers:
-        raise Offer.DoesNotExist(f"no offer {offer_id}")
-    _join(found, customers, products)
-    offers[0].application = found[0]
-    only: Offer = offers[0]
-    return only
+    if len(found) < len(wanted):
+        raise Offer.DoesNotExist(f"no offer {sorted({*wanted} - {row.pk for row in found})}")
+    _join(applications, customers, products)
+    by_number = {row.pk: row for row in applications}
+    for offer in found:
+        offer.application = by_number[offer.application_id]
+    return found
 
 
 def _join(found: Sequence[Application], customers: Sequence[Customer], products: Sequence[Product]) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import events, gateways
+from lending import bulk, events, gateways
 from lending.errors import Refused
 from lending.fields import digest
 from lending.models import Customer, Mandate, MandateAccount, User
@@ -119,12 +119,13 @@ def revoke(*, mandate_id: int, reason: str, by: User | None, at: datetime) -> Ma
     return mandate
 
 
+ENDED = bulk.Select(Mandate, "state = ANY(%s::text[]) AND valid_to <= %s ORDER BY id FOR UPDATE")
+
+
 @step(_("Direct debits whose last day has passed run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: mandates that hold until that day."""
-    late = Mandate.objects.filter(state__in=STANDING, valid_to__lte=on).order_by("pk")
-    rows = list(late.select_for_update(of=("self",)).select_related("customer"))
+    rows = ENDED([str(state) for state in STANDING], on)
     for mandate in rows:
         mandate.expire()
         mandate.ended_at = at

@@ -1,5 +1,6 @@
 """The offer: what it costs in full, shown before anything is signed, and what acceptance brings."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from lending import bulk, events, words
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import Application, CreditLine, Offer, Product, User
+from lending.models import Application, ContractDocument, Event, Loan, Offer, Product, User
 from lending.selectors import pricing, rules
 from lending.services import booking, contracts, lines, locking, posting, sheets
 
@@ -74,27 +75,54 @@ def _write_sheet(offer: Offer, on: date) -> None:
     offer.sheet, offer.sheet_sha256 = content, fingerprint(content)
 
 
+def show(*, offer_id: int, **how: Any) -> Offer:
+    """The customer opened the sheet; see `show_many`."""
+    (offer,) = show_many([offer_id], **how)
+    return offer
+
+
 @transaction.atomic
-def show(
-    *, offer_id: int, by: User | None, at: datetime, on: date | None = None, language: str = ""
-) -> Offer:
-    """The customer opened the sheet; the first time counts.
+def show_many(
+    offer_ids: Iterable[int],
+    *,
+    by: User | None,
+    at: datetime,
+    on: date | None = None,
+    language: str = "",
+) -> list[Offer]:
+    """Customers opened the sheets; of each the first time counts.
 
     A loan's schedule begins on the day it is paid out: opened on a later business date `on`, the sheet is written
     anew for that day, and is to be read anew.
     """
-    offer = locking.offer(offer_id)
-    if on is not None and offer.accepted_at is None and not _is_of(offer, on):
+    found = locking.offers(offer_ids)
+    stale = [
+        offer for offer in found if on is not None and offer.accepted_at is None and not _is_of(offer, on)
+    ]
+    for offer in stale:
+        assert on is not None
         _write_sheet(offer, on)
         offer.shown_at = None
-        offer.save()
-        events.record("offer.rewritten", offer.application, by=by, at=at, sheet=offer.sheet_sha256)
-    if offer.shown_at is None:
+    unseen = [offer for offer in found if offer.shown_at is None]
+    for offer in unseen:
         offer.shown_at = at
-        bulk.update_many([offer], ["shown_at"])
-        facts = {"sheet": offer.sheet_sha256, "language": language or offer.application.customer.language}
-        events.record("offer.shown", offer.application, by=by, at=at, **facts)
-    return offer
+    bulk.update_many(stale, SHEET)
+    bulk.update_many(unseen, ["shown_at"])
+    events.record_many([_told("offer.rewritten", offer, by, at) for offer in stale])
+    events.record_many(
+        [
+            _told("offer.shown", offer, by, at, language=language or offer.application.customer.language)
+            for offer in unseen
+        ]
+    )
+    return found
+
+
+SHEET = ("annual_cost", "sheet", "sheet_sha256")
+
+
+def _told(kind: str, offer: Offer, by: User | None, at: datetime, **facts: Any) -> Event:
+    return events.build(kind, offer.application, by=by, at=at, sheet=offer.sheet_sha256, **facts)
 
 
 def _is_of(offer: Offer, on: date) -> bool:
@@ -109,25 +137,47 @@ def reading_seconds(on: date, lender_type: str = "") -> int:
     return int(rules.duty("READING_SECONDS", on, lender_type=lender_type))
 
 
-@transaction.atomic
-def accept(*, offer_id: int, by: User | None, at: datetime, on: date, language: str = "") -> Application:
-    """The customer confirms the sheet: it is kept for good, and the line opens or the loan is paid out.
+def accept(*, offer_id: int, **how: Any) -> Application:
+    """The customer confirms the sheet; see `accept_many`. Raises what is refused."""
+    (application,) = accept_many([offer_id], **how)
+    if isinstance(application, Refused):
+        raise application
+    return application
 
-    Refused when the offer has run out or the sheet was not open for the forced reading time; nothing is lost then.
-    Accepting twice returns the booked application.
+
+@transaction.atomic
+def accept_many(
+    offer_ids: Sequence[int], *, by: User | None, at: datetime, on: date, language: str = ""
+) -> list[Application | Refused]:
+    """Customers confirm their sheets: these are kept for good, and the lines open or the loans are paid out.
+
+    Refused when the offer has run out or the sheet was not open for the forced reading time; nothing is lost then, and
+    no other is held up. Accepting twice returns the booked application.
     """
-    offer = locking.offer(offer_id, with_application=True)
+    results: dict[int, Application | Refused] = {}
+    documents: list[ContractDocument] = []
+    for offer in locking.offers(offer_ids, with_applications=True):
+        results[offer.pk] = offer.application
+        if offer.accepted_at is None:
+            try:
+                documents.append(_accepted(offer, at, on, language))
+            except Refused as fault:
+                results[offer.pk] = fault
+    accepted = [document.offer for document in documents]
+    bulk.update_many(accepted, ["accepted_at"])
+    bulk.insert_many(documents)
+    events.record_many([_told("offer.accepted", offer, by, at) for offer in accepted])
+    _fulfil(accepted, by=by, at=at, on=on)
+    return [results[offer_id] for offer_id in offer_ids]
+
+
+def _accepted(offer: Offer, at: datetime, on: date, language: str) -> ContractDocument:
     application = offer.application
-    if offer.accepted_at:
-        return application
     _check_acceptance(offer, application, at, on)
     offer.accepted_at = at
-    bulk.update_many([offer], ["accepted_at"])
-    contracts.sign(offer, language=language or application.customer.language)
+    document = contracts.signed(offer, language=language or application.customer.language)
     application.accept()
-    events.record("offer.accepted", application, by=by, at=at, sheet=offer.sheet_sha256)
-    _fulfil(application, offer, by=by, at=at, on=on)
-    return application
+    return document
 
 
 def _check_acceptance(offer: Offer, application: Application, at: datetime, on: date) -> None:
@@ -173,24 +223,31 @@ def _check_security(offer: Offer, application: Application, on: date) -> None:
         )
 
 
-def _fulfil(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:
-    if application.product.kind == Product.Kind.LINE:
-        _open_line(application, offer, by=by, at=at, on=on)
-    else:
-        _pay_out(application, offer, by=by, at=at, on=on)
-    application.book()
-    customer = application.customer
-    customer.activate()
+def _fulfil(accepted: Sequence[Offer], *, by: User | None, at: datetime, on: date) -> None:
+    of_lines = [offer for offer in accepted if offer.application.product.kind == Product.Kind.LINE]
+    of_loans = [offer for offer in accepted if offer.application.product.kind == Product.Kind.LOAN]
+    if of_lines:
+        lines.open_lines([_opening(offer) for offer in of_lines], by=by, at=at, on=on)
+    if of_loans:
+        _pay_out(of_loans, by=by, at=at, on=on)
+    applications = [offer.application for offer in accepted]
+    for application in applications:
+        application.book()
+        application.customer.activate()
     with bulk.together():
-        bulk.update_many([application], ["state"])
-        bulk.update_many([customer], ["state"])
-    events.record("application.booked", application, by=by, at=at, amount=offer.amount)
+        bulk.update_many(applications, ["state"])
+        bulk.update_many([application.customer for application in applications], ["state"])
+    events.record_many(
+        [
+            events.build("application.booked", offer.application, by=by, at=at, amount=offer.amount)
+            for offer in accepted
+        ]
+    )
 
 
-def _open_line(
-    application: Application, offer: Offer, *, by: User | None, at: datetime, on: date
-) -> CreditLine:
-    opening = lines.Opening(
+def _opening(offer: Offer) -> lines.Opening:
+    application = offer.application
+    return lines.Opening(
         customer=application.customer,
         product=application.product,
         limit=offer.amount,
@@ -198,27 +255,30 @@ def _open_line(
         annual_rate=offer.annual_rate,
         fee_rate=offer.fee_rate,
     )
-    return lines.open_lines([opening], by=by, at=at, on=on)[0]
 
 
-def _pay_out(application: Application, offer: Offer, *, by: User | None, at: datetime, on: date) -> None:
+def _pay_out(accepted: Sequence[Offer], *, by: User | None, at: datetime, on: date) -> None:
+    booking.book(
+        [_loan(offer, on) for offer in accepted],
+        keys=[f"disburse:{offer.application_id}" for offer in accepted],
+        amounts=[min(offer.application.first_tranche or offer.amount, offer.amount) for offer in accepted],
+        kind=posting.TO_CUSTOMER,
+        by=by,
+        at=at,
+        on=on,
+    )
+
+
+def _loan(offer: Offer, on: date) -> Loan:
+    application = offer.application
     assert application.tenor is not None  # asked of everyone who wants a loan
     price = {"annual_rate": offer.annual_rate, "fee_rate": offer.fee_rate}
     quote = pricing.quote(application.product, offer.amount, application.tenor, on, **price)
-    loan = booking.draft(
+    return booking.draft(
         customer_id=application.customer_id,
         product=application.product,
         application_id=application.pk,
         terms=quote.terms,
         rows=quote.rows,
         annual_cost=offer.annual_cost,
-    )
-    booking.book(
-        [loan],
-        keys=[f"disburse:{application.pk}"],
-        amounts=[min(application.first_tranche or offer.amount, offer.amount)],
-        kind=posting.TO_CUSTOMER,
-        by=by,
-        at=at,
-        on=on,
     )

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Sum
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -90,7 +90,6 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 
 
 @step(_("Rates of default are taken from the months before"))
-@transaction.atomic
 def observe(*, on: date, at: datetime) -> int:
     """Close step, at a month end and after its rolls are summed up: the rates that its provisions count with, kept.
     Returns how many there are."""
@@ -104,7 +103,6 @@ def observe(*, on: date, at: datetime) -> int:
 
 
 @step(_("Floor and expected loss of each loan are computed"), sharded=True)
-@transaction.atomic
 def measure(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
     """Close step, at a month end and after the loans of the day are written down. Returns the number of loans."""
     if not is_month_end(on):
@@ -115,7 +113,6 @@ def measure(*, on: date, at: datetime, shard: Shard = WHOLE) -> int:
 
 
 @step(_("Provisions are booked: the higher of floor and expected loss"))
-@transaction.atomic
 def book(*, on: date, at: datetime) -> int:
     """Close step, at a month end: sums of what was measured, and the provision of each product brought to the higher
     of its two sums. A product that owes nothing any more gives its provision back. Returns the number of entries."""
@@ -126,7 +123,7 @@ def book(*, on: date, at: datetime) -> int:
         cursor.execute(SUMS, {"on": on})
     required = {row.product_id: row.required for row in selectors.by_product(on)}
     moved = provisions.book(required=dict.fromkeys(selectors.booked(on), ZERO) | required, on=on)
-    books.tie_target(provisions.PROVISION, required, on)
+    books.tie_targets([(provisions.PROVISION, required)], on)
     return moved
 
 

@@ -366,12 +366,13 @@ def _post_refund(
     )
 
 
+EXPIRED = bulk.Tuples("SELECT id FROM lending_purchase WHERE state = 'AUTHORISED' AND expires_on < %s")
+
+
 @step(_("Authorisations that nobody captured run out"))
-@transaction.atomic
 def expire(*, on: date, at: datetime) -> int:
     """Close step: authorisations that nobody captured in time give their hold back."""
-    due = Purchase.objects.filter(state=Purchase.State.AUTHORISED, expires_on__lt=on)
-    ids = list(due.values_list("pk", flat=True))
+    ids = [purchase_id for (purchase_id,) in EXPIRED(on)]
     if not ids:
         return 0
     rows = [row for row in _lock(ids).values() if row.state == Purchase.State.AUTHORISED]

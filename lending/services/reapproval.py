@@ -22,7 +22,6 @@ COMMAND = "line.reapprove"
 
 
 @step(_("Lines whose yearly approval has run out take nothing new"))
-@transaction.atomic
 def hold(*, on: date, at: datetime) -> int:
     """Close step: suspend the lines that may not be drawn on tomorrow, and tell their customers."""
     late = reapproval.overdue(on + timedelta(days=1))

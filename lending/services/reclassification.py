@@ -8,7 +8,7 @@ principal that performs and is not late.
 from datetime import date, datetime
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from lending.models import Loan, Role
@@ -32,16 +32,16 @@ GROUP BY l.product_id
 
 
 @step(_("Principal is reclassified as overdue or non-performing"))
-@transaction.atomic
 def follow(*, on: date, at: datetime) -> int:
     """Close step, after the loans are classified: the accounts of overdue and non-performing principal brought to what
     the loans are. One entry per product and kind, none where nothing moved. Returns the number of entries."""
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, {"on": on, "owing": [str(state) for state in Loan.OWING]})
         rows: list[tuple[int, Decimal, Decimal]] = cursor.fetchall()
-    late = {product: amount for product, amount, _bad in rows}
-    bad = {product: amount for product, _late, amount in rows}
-    moved = targets.book(OVERDUE, late, on=on) + targets.book(NON_PERFORMING, bad, on=on)
-    books.tie_target(OVERDUE, late, on)
-    books.tie_target(NON_PERFORMING, bad, on)
+    goals = [
+        (OVERDUE, {product: amount for product, amount, _bad in rows}),
+        (NON_PERFORMING, {product: amount for product, _late, amount in rows}),
+    ]
+    moved = targets.book_all(goals, on=on)
+    books.tie_targets(goals, on)
     return moved

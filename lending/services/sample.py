@@ -3,7 +3,7 @@
 import random
 from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max, Min
 from django.utils.translation import gettext_lazy as _
 
@@ -30,7 +30,6 @@ def catch_up(*, loan_id: int, key: str, at: datetime, on: date) -> int:
 
 
 @step(_("A sample of loans is folded again and compared"), catch_up=catch_up)
-@transaction.atomic
 def compare(*, on: date, at: datetime) -> int:
     """Close step, before the next day is billed: loans drawn by the date, so that a second run draws the same. One
     that differs from its transactions is set aside for staff. Returns the number of loans compared."""

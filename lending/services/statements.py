@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from lending import events
@@ -38,7 +38,6 @@ WHERE s.id = ANY(%(ids)s) AND i.loan_id = l.id AND l.state = ANY(%(owing)s)
 
 
 @step(_("Bills are issued"))
-@transaction.atomic
 def issue(*, on: date, at: datetime) -> int:
     """Close step: issue the bills of the lines whose statement day it is, and tell their customers."""
     owing = [str(state) for state in Loan.OWING]

@@ -1,7 +1,8 @@
 """How a step of the daily close declares itself, and the range of loans that it is given.
 
-A step is a function `step(*, on, at) -> rows`, or with `sharded=True` `step(*, on, at, shard) -> rows`. It runs in a
-transaction of the runner (lending/services/close.py), and a second run for the same day and range changes nothing.
+A step is a function `step(*, on, at) -> rows`, or with `sharded=True` `step(*, on, at, shard) -> rows`. It is done as a
+whole or not at all, in a transaction of the runner (lending/services/close.py), and a second run for the same day and
+range changes nothing.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
@@ -72,8 +74,10 @@ def step(
     """
 
     def declare(action: F) -> F:
-        action.close_step = Declared(name, sharded, opening, catch_up)  # type: ignore[attr-defined]
-        return action
+        # Who runs it decides how far it is undone when it fails: a savepoint of its own would be two statements more.
+        whole = transaction.atomic(savepoint=False)(action)
+        whole.close_step = Declared(name, sharded, opening, catch_up)  # type: ignore[attr-defined]
+        return whole
 
     return declare
 

@@ -156,7 +156,6 @@ def _record(kind: str, loans: Sequence[Loan], reason: str, by: User | None, at: 
 
 
 @step(_("Interest of loans that do not perform is suspended"))
-@transaction.atomic
 def follow(*, on: date, at: datetime) -> int:
     """Close step, between the classes and the accrual: loans that stopped to perform go into suspense, those that
     perform again and were not suspended by a person come out of it."""
@@ -165,8 +164,10 @@ def follow(*, on: date, at: datetime) -> int:
     bad = owing.filter(MARKED, non_performing_since__isnull=False).exclude(pk__in=held_now.values("loan_id"))
     good = owing.filter(non_performing_since=None, pk__in=held_now.filter(by=None).values("loan_id"))
     stop, start = (list(rows.values_list("pk", flat=True)) for rows in (bad, good))
-    suspend_many(loan_ids=stop, reason=NOT_PERFORMING, by=None, at=at, on=on)
-    resume_many(loan_ids=start, reason=PERFORMING, by=None, at=at, on=on)
+    if stop:
+        suspend_many(loan_ids=stop, reason=NOT_PERFORMING, by=None, at=at, on=on)
+    if start:
+        resume_many(loan_ids=start, reason=PERFORMING, by=None, at=at, on=on)
     return len(stop) + len(start)
 
 

@@ -1,6 +1,6 @@
 """Accounts that are booked to a target: what they should hold is computed, and the difference is booked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -15,11 +15,12 @@ LOCK = bulk.Tuples(
 )
 BALANCES = bulk.Tuples(
     """
-    SELECT e.product_id, l.account_id, SUM(l.amount)
-    FROM lending_journalline l JOIN lending_journalentry e ON e.id = l.entry_id
-    WHERE l.account_id IN (SELECT account_id FROM lending_accountmapping WHERE role = %s)
-      AND e.booked_on <= %s AND e.product_id IS NOT NULL
-    GROUP BY e.product_id, l.account_id
+    SELECT m.role, e.product_id, l.account_id, SUM(l.amount)
+    FROM (SELECT DISTINCT role, account_id FROM lending_accountmapping WHERE role = ANY(%s::varchar[])) m
+    JOIN lending_journalline l ON l.account_id = m.account_id
+    JOIN lending_journalentry e ON e.id = l.entry_id
+    WHERE e.booked_on <= %s AND e.product_id IS NOT NULL
+    GROUP BY m.role, e.product_id, l.account_id
     """
 )
 BOOKED = bulk.Tuples("SELECT key FROM lending_journalentry WHERE key = ANY(%s::varchar[])")
@@ -43,6 +44,9 @@ class Target:
         return replace(self, kind=f"{self.kind}-{suffix}")
 
 
+# What several targets should hold, by product.
+Goals = Sequence[tuple[Target, Mapping[int, Decimal]]]
+
 ACCRUAL = Target(ledger.ACCRUED_INTEREST, ledger.INTEREST_INCOME, 1, "accrual", "interest accrued")
 
 
@@ -55,17 +59,23 @@ def book(
     day books nothing. What stands on an account that played the role before a change of the chart moves to the account
     that plays it now. Returns the number of entries.
     """
-    lock(amounts)
-    held = balances(target.role, on)
+    return book_all([(target, amounts)], on=on, only=only)
+
+
+def book_all(goals: Goals, *, on: date, only: Sequence[int] | None = None) -> int:
+    """The same for several targets, none of which stands on an account of another."""
+    lock({product_id for _target, amounts in goals for product_id in amounts})
+    held = balances([target.role for target, _amounts in goals], on)
     chart = ledger.Chart.read()
-    bookings = unbooked(
-        [
-            _booking(target, product_id, amounts.get(product_id, ZERO), held.get(product_id, {}), chart, on)
-            for product_id in sorted({*amounts, *held} if only is None else only)
-        ]
-    )
-    ledger.post(bookings)
-    return sum(any(amount for _role, amount in booking.lines) for booking in bookings)
+    bookings = [
+        _booking(target, product_id, amounts.get(product_id, ZERO), standing.get(product_id, {}), chart, on)
+        for target, amounts in goals
+        for standing in [held.get(target.role, {})]
+        for product_id in sorted({*amounts, *standing} if only is None else only)
+    ]
+    new = unbooked([booking for booking in bookings if any(amount for _role, amount in booking.lines)])
+    ledger.post(new, chart)
+    return len(new)
 
 
 def unbooked(bookings: Sequence[ledger.Booking]) -> list[ledger.Booking]:
@@ -94,15 +104,15 @@ def _booking(
     return ledger.Booking(key, target.memo, on, on, lines, product_id=product_id)
 
 
-def lock(products: Mapping[int, Decimal] | Sequence[int]) -> None:
+def lock(products: Collection[int]) -> None:
     """One at a time per product: what is booked is a difference to what stands."""
     if products:
         LOCK(list(products))
 
 
-def balances(role: str, on: date) -> Balances:
-    """What stands on the accounts that play the role or ever did, by product, of entries booked up to the day."""
-    found: Balances = {}
-    for product_id, account, amount in BALANCES(str(role), on):
-        found.setdefault(product_id, {})[account] = amount
+def balances(roles: Sequence[str], on: date) -> dict[str, Balances]:
+    """What stands on the accounts that play each role or ever did, by product, of entries booked up to the day."""
+    found: dict[str, Balances] = {}
+    for role, product_id, account, amount in BALANCES([str(role) for role in roles], on):
+        found.setdefault(role, {}).setdefault(product_id, {})[account] = amount
     return found

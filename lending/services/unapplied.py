@@ -314,9 +314,10 @@ def _asked(unapplied_ids: Iterable[int]) -> set[int]:
 
 
 @step(_("Money that is held pays what has fallen due"))
-@transaction.atomic
 def apply_unapplied(*, on: date, at: datetime) -> int:
     """Close step: money held for a customer pays what has fallen due by the end of that day, oldest receipt first."""
+    if not _usable(on).exists():
+        return 0
     count = _post_dated(on, at)
     due = _due(on)
     held = _usable(on).filter(customer_id__in=due).order_by("customer_id", "received_on", "pk")

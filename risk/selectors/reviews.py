@@ -7,15 +7,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max
 
+from lending import bulk
 from lending.models import Loan, Product
 from lending.selectors import rules
 from risk.engine.reviews import Facts, Policy
-from risk.models import ScoreNight
 
 PREFIXES = ("LIMIT_", "LINE_REAPPROVAL_", "CONSUMER_LINE_CAP", "COMPANY_LINE_CAP")
 LEGAL = {"PERSON": "CONSUMER_LINE_CAP", "COMPANY": "COMPANY_LINE_CAP"}
+
+NEWEST_SCORES = bulk.Tuples('SELECT MAX("on") FROM risk_scorenight WHERE "on" <= %s')
 
 # Lines on which nothing can happen are left where they are: the conditions repeat what `engine.reviews` asks for first.
 # Nothing is offered to who refused such offers, to students, or in an industry that is not green.
@@ -129,8 +130,8 @@ def parameters(table: rules.Table, lender: str, audience: str) -> Rules:
 
 def scored_on(on: date, within: int) -> date | None:
     """The newest night of scores that is at most so many days old."""
-    nights = ScoreNight.objects.filter(on__lte=on).aggregate(newest=Max("on"))
-    newest: date | None = nights["newest"]
+    newest: date | None
+    ((newest,),) = NEWEST_SCORES(on)
     return newest if newest and (on - newest).days <= within else None
 
 

@@ -50,7 +50,6 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
 
 
 @step(_("Controls that have cooled down let go"))
-@transaction.atomic
 def release(*, on: date, at: datetime) -> int:
     """Close step: end the alerts that have cleared, or whose control was switched off, and give back."""
     open_alerts = Alert.objects.filter(state=Alert.State.OPEN)

@@ -25,7 +25,6 @@ NOTE = "policy"
 
 
 @step(_("Limits are reviewed"))
-@transaction.atomic
 def review(*, on: date, at: datetime) -> int:
     """Close step: raise, keep or cut every open line by its score, use and arrears, and approve again what is due.
 
@@ -63,6 +62,8 @@ def _claim(on: date) -> ReviewDay | None:
 
 def _act(cases: Sequence[Candidate], found: Rules, on: date, at: datetime) -> tuple[int, int]:
     """Act on what is decided, under the lines' locks; a line that has moved meanwhile is left for the next night."""
+    if not cases:
+        return 0, 0
     locked = {
         line.pk: line
         for line in CreditLine.objects.select_for_update(of=("self",))

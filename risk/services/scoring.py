@@ -4,9 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from lending import bulk, events
@@ -20,6 +21,8 @@ from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segmen
 from risk.selectors import decisions, facts
 from risk.selectors.features import Moment, Vector, vectors_at
 from risk.services import failures, filings
+
+V = TypeVar("V", ModelVersion, PolicyVersion)
 
 log = logging.getLogger(__name__)
 
@@ -105,14 +108,21 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
 
 def panel(segment: str) -> Panel:
     """The versions that judge a segment at present."""
-    models = ModelVersion.objects.filter(segment=segment).order_by("pk")
-    policies = PolicyVersion.objects.filter(segment=segment).order_by("pk")
-    return Panel(
-        champion=models.filter(state=ModelVersion.State.CHAMPION).first(),
-        live=policies.filter(state=PolicyVersion.State.LIVE).first(),
-        challengers=list(models.filter(state=ModelVersion.State.CHALLENGER)),
-        shadows=list(policies.filter(state=PolicyVersion.State.SHADOW)),
+    champions, challengers = _by_state(
+        ModelVersion.objects.filter(segment=segment),
+        ModelVersion.State.CHAMPION,
+        ModelVersion.State.CHALLENGER,
     )
+    live, shadows = _by_state(
+        PolicyVersion.objects.filter(segment=segment), PolicyVersion.State.LIVE, PolicyVersion.State.SHADOW
+    )
+    return Panel(next(iter(champions), None), next(iter(live), None), challengers, shadows)
+
+
+def _by_state(versions: QuerySet[V], *states: str) -> list[list[V]]:
+    """The versions in each of these states, oldest first, in one statement."""
+    found = list(versions.filter(state__in=states).order_by("pk"))
+    return [[version for version in found if version.state == state] for state in states]
 
 
 def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:

@@ -93,6 +93,29 @@ def test_a_loan_is_paid_out_on_acceptance(
     ]
 
 
+def test_many_accept_at_once_and_who_did_not_read_holds_up_nobody(
+    apply: Callable[..., Application], at: datetime, make_customer: Make
+) -> None:
+    names = ("韩梅梅", "李雷", "林涛")
+    people = [make_customer(name, platform_ref=f"many-{number}") for number, name in enumerate(names)]
+    asked = [
+        decide(apply(customer=people[0]), "APPROVE", at),
+        decide(apply("12000", "cash-loan", 12, people[1]), "APPROVE", at),
+        decide(apply(customer=people[2]), "APPROVE", at),
+    ]
+    line, loan, unread = (one.offers.get().pk for one in asked)
+    offers.show_many([loan, line], by=None, at=at, on=MONDAY)
+    later = at + timedelta(seconds=30)
+    results = offers.accept_many([unread, loan, line], by=None, at=later, on=MONDAY)
+    refused, *booked = results
+    assert isinstance(refused, Refused) and refused.code == "too_quick"
+    assert [one.pk for one in booked if isinstance(one, Application)] == [asked[1].pk, asked[0].pk]
+    states = Application.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["BOOKED", "BOOKED", "OFFERED"]
+    assert asked[0].line.base_limit == D(5000)
+    assert asked[1].loan.principal == D(12000)
+
+
 def test_a_decline_needs_reasons_and_can_be_reviewed_once(
     apply: Callable[..., Application], at: datetime, staff: Callable[[str], User]
 ) -> None:

@@ -168,7 +168,7 @@ def test_a_lender_of_another_kind_may_have_other_days(
 
 def test_days_that_are_set_nowhere_stop_the_step(books: date) -> None:
     RuleParameter.objects.filter(code="CLASS_LOSS_FROM_DAY").delete()
-    with pytest.raises(rules.MissingRule, match="CLASS_LOSS_FROM_DAY"):
+    with pytest.raises(rules.MissingRule, match="CLASS_LOSS_FROM_DAY"), transaction.atomic():
         run()
     RuleParameter.objects.filter(code="BUCKET_2_FROM_DAY").update(value=100)
     with pytest.raises(rules.MissingRule, match="later and later"):

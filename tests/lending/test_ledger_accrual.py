@@ -396,7 +396,7 @@ def test_a_provision_leaves_other_products_alone(loan: Loan) -> None:
     other = Product.objects.exclude(pk=loan.product_id).first()
     provisions.book(required={loan.product_id: D(10), other.pk: D(7)}, on=MONDAY)
     provisions.book(required={other.pk: D(8)}, on=MONDAY)
-    assert targets.balances(ledger.PROVISION, MONDAY) == {
+    assert targets.balances([ledger.PROVISION], MONDAY)[ledger.PROVISION] == {
         loan.product_id: {"1304": D("-10.00")},
         other.pk: {"1304": D("-8.00")},
     }
@@ -414,7 +414,7 @@ def test_accounts_kept_to_a_target_move_with_the_chart(
     )
     chart.assign(role=ACCRUED, account_code="113601", product_code="cash-loan", by=None, at=at)
     run_to(date(2026, 3, 12))
-    held = targets.balances(ACCRUED, date(2026, 3, 11))[loan.product_id]
+    held = targets.balances([ACCRUED], date(2026, 3, 11))[ACCRUED][loan.product_id]
     assert held == {"1136": D("0.00"), "113601": (D(144) * 9 / 31).quantize(D("0.01"))}
 
 

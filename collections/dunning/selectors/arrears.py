@@ -5,12 +5,27 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.contrib.postgres.aggregates import BoolOr
-from django.db.models import Min, Q, QuerySet, Sum
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
-from dunning.models import Dispute
+from lending import bulk
 from lending.models import Instalment, Loan
+
+# Asked by the close and before every message.
+_LATE = """
+SELECT l.customer_id, SUM(i.outstanding), MIN(l.oldest_due_on)
+FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+WHERE (i.due_on < %s OR l.state = 'ACCELERATED') AND l.state = ANY(%s::text[]) AND l.oldest_due_on < %s
+  AND i.outstanding > 0 {only} GROUP BY l.customer_id
+"""
+LATE = bulk.Tuples(_LATE.format(only=""))
+LATE_OF = bulk.Tuples(_LATE.format(only="AND l.customer_id = ANY(%s::bigint[])"))
+DISPUTED = bulk.Tuples(
+    """
+    SELECT customer_id, CASE WHEN bool_or(whole) THEN NULL ELSE SUM(amount) END FROM dunning_dispute
+    WHERE customer_id = ANY(%s::bigint[]) AND state = 'OPEN' GROUP BY customer_id
+    """
+)
 
 
 def unnested(ids: Iterable[int]) -> RawSQL:
@@ -32,22 +47,9 @@ def overdue(on: date, customer_ids: Iterable[int] | None = None) -> dict[int, Ow
     Of an accelerated loan everything is due. Penalties are as the books have them, which stop at the legal
     cap.
     """
-    rows = _late(on)
-    if customer_ids is not None:
-        rows = rows.filter(loan__customer_id__in=unnested(customer_ids))
-    sums = rows.values("loan__customer_id").annotate(
-        amount=Sum("outstanding"), oldest=Min("loan__oldest_due_on")
-    )
-    return {row["loan__customer_id"]: Owed(row["amount"], row["oldest"]) for row in sums}
-
-
-def _late(on: date) -> QuerySet[Instalment]:
-    return Instalment.objects.filter(
-        Q(due_on__lt=on) | Q(loan__state=Loan.State.ACCELERATED),
-        loan__state__in=Loan.OWING,
-        loan__oldest_due_on__lt=on,
-        outstanding__gt=0,
-    ).order_by()
+    owing = [str(state) for state in Loan.OWING]
+    rows = LATE(on, owing, on) if customer_ids is None else LATE_OF(on, owing, on, list(customer_ids))
+    return {customer_id: Owed(amount, oldest) for customer_id, amount, oldest in rows}
 
 
 def coming_due(first: date, last: date) -> QuerySet[Instalment]:
@@ -59,6 +61,4 @@ def coming_due(first: date, last: date) -> QuerySet[Instalment]:
 
 def disputed(customer_ids: Iterable[int]) -> dict[int, Decimal | None]:
     """What each customer disputes, None for all of it; who has no open dispute is missing."""
-    rows = Dispute.objects.filter(customer_id__in=unnested(customer_ids), state=Dispute.State.OPEN)
-    sums = rows.values("customer_id").annotate(sum=Sum("amount"), whole=BoolOr("whole")).order_by()
-    return {row["customer_id"]: None if row["whole"] else row["sum"] for row in sums}
+    return dict(DISPUTED(list(customer_ids)))

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from dunning.engine import gate as engine
-from dunning.models import Case, Contact, DayCount, StopRequest
+from dunning.models import Case, Contact, DayCount
 from dunning.models.contact import UNANSWERED, Outcome, Party
 from dunning.selectors import arrears
 from lending import bulk
@@ -67,6 +67,21 @@ def _whole(value: Decimal | None) -> int | None:
     return None if value is None else int(value)
 
 
+# Asked for every batch of messages.
+AGREED = bulk.Tuples(
+    """
+    SELECT customer_id, bool_or(withdrawn_at IS NULL) FROM lending_consent
+    WHERE customer_id = ANY(%s::bigint[]) AND purpose = %s GROUP BY customer_id
+    """
+)
+STOPS = bulk.Tuples(
+    """
+    SELECT customer_id, channel, number_digest FROM dunning_stoprequest
+    WHERE customer_id = ANY(%s::bigint[]) AND lifted_at IS NULL
+    """
+)
+
+
 def debtors(customers: Iterable[Customer], on: date) -> dict[int, engine.Debtor]:
     """What the gate needs to know of each customer, in four statements however many they are."""
     by_id = {customer.pk: customer for customer in customers}
@@ -115,23 +130,17 @@ def _debtor(
 
 def _agreed(ids: Sequence[int]) -> dict[int, bool]:
     """Whether each customer agreed to messages, or has taken that back; who was never asked is missing."""
-    asked = Consent.objects.filter(
-        customer_id__in=arrears.unnested(ids), purpose=Consent.Purpose.ELECTRONIC_NOTICES
-    )
-    found: dict[int, bool] = {}
-    for customer_id, withdrawn_at in asked.values_list("customer_id", "withdrawn_at"):
-        found[customer_id] = found.get(customer_id, False) or withdrawn_at is None
-    return found
+    return dict(AGREED(ids, Consent.Purpose.ELECTRONIC_NOTICES.value))
 
 
 def _stops(ids: Sequence[int]) -> tuple[dict[int, set[str]], dict[int, set[str]]]:
     channels: dict[int, set[str]] = {}
     stopped: dict[int, set[str]] = {}
-    for stop in StopRequest.objects.filter(customer_id__in=arrears.unnested(ids), lifted_at=None):
-        if stop.channel:
-            channels.setdefault(stop.customer_id, set()).add(stop.channel)
+    for customer_id, channel, number_digest in STOPS(ids):
+        if channel:
+            channels.setdefault(customer_id, set()).add(channel)
         else:
-            stopped.setdefault(stop.customer_id, set()).add(stop.number_digest)
+            stopped.setdefault(customer_id, set()).add(number_digest)
     return channels, stopped
 
 

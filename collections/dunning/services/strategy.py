@@ -182,15 +182,18 @@ def _remind(on: date, at: datetime) -> int:
     if live is None:
         return 0
     early = sorted(live.steps.filter(day__lte=0), key=lambda step: step.day)
+    bills = [(step, bill) for step in early for bill in _bills(step, early, on)]
     planned = 0
-    for step in early:
-        for part in parts(_bills(step, early, on)):
-            made = contacts.plan(_reminders(step, part), on=on, at=at)
-            planned += sum(contact.state != Contact.State.REFUSED for contact in made)
+    for part in parts(bills):
+        made = contacts.plan(_reminders(part), on=on, at=at)
+        planned += sum(contact.state != Contact.State.REFUSED for contact in made)
     return planned
 
 
-def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[tuple[int, date, Decimal]]:
+Bill = tuple[int, date, Decimal]
+
+
+def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[Bill]:
     """Customer, day and amount of each bill that the step is for and has not been tried for.
 
     Days that were missed are made up for, unless a later step of the same channel has taken over.
@@ -202,8 +205,8 @@ def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[
     return sorted(bill for bill in found if bill[2] >= step.min_amount)
 
 
-def _reminders(step: StrategyStep, bills: Sequence[tuple[int, date, Decimal]]) -> list[contacts.Wish]:
-    ids = arrears.unnested({customer_id for customer_id, _day, _amount in bills})
+def _reminders(bills: Sequence[tuple[StrategyStep, Bill]]) -> list[contacts.Wish]:
+    ids = arrears.unnested({customer_id for _step, (customer_id, _day, _amount) in bills})
     people = {person.pk: person for person in Customer.objects.filter(pk__in=ids).defer("id_number")}
     return [
         contacts.Wish(
@@ -215,7 +218,7 @@ def _reminders(step: StrategyStep, bills: Sequence[tuple[int, date, Decimal]]) -
             amount=amount,
             template=step.template,
         )
-        for customer_id, due_on, amount in bills
+        for step, (customer_id, due_on, amount) in bills
     ]
 
 
