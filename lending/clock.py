@@ -4,16 +4,31 @@ The business date is data: it moves when a day is closed. Edges (views, tasks, a
 pass `on` and `at` down; models, engines and services never look at a clock.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime, time
 
 from django.utils import timezone
 
 from lending.models import BusinessDate, BusinessDay
 
+_standing: ContextVar[date | None] = ContextVar("standing", default=None)
+
 
 def today() -> date:
     """The open business date."""
-    return BusinessDate.current()
+    return _standing.get() or BusinessDate.current()
+
+
+@contextmanager
+def standing() -> Iterator[None]:
+    """Within, the business date is read once: for a page that asks for it row by row and changes nothing."""
+    token = _standing.set(today())
+    try:
+        yield
+    finally:
+        _standing.reset(token)
 
 
 def day_state() -> str:

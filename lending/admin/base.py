@@ -127,9 +127,9 @@ class StaffAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
         """In a large table only by index: names of customers, and whole values."""
-        if not search_term.strip() or not finding.is_large(self.model):
-            return super().get_search_results(request, queryset, search_term)
         names = list(self.get_search_fields(request))
+        if not search_term.strip() or not finding.by_index(self.model, names):
+            return super().get_search_results(request, queryset, search_term)
         found, cut = finding.search(queryset, names, search_term.strip())
         if cut:
             words = gettext(
@@ -142,7 +142,11 @@ class StaffAdmin(ModelAdmin):
         # A list has nothing to post to unless an action or an editable column of it is there for this user.
         if request.method == "POST" and not self.get_actions(request) and not self.list_editable:
             raise PermissionDenied
-        return super().changelist_view(request, extra_context)
+        if request.method != "GET":
+            return super().changelist_view(request, extra_context)
+        with clock.standing():
+            answer = super().changelist_view(request, extra_context)
+            return answer.render() if isinstance(answer, TemplateResponse) else answer
 
 
 class ReadOnlyAdmin(StaffAdmin):

@@ -1,6 +1,7 @@
 """The daily close: the run as it happens, the buttons, the days before, and the loans that were set aside."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -21,7 +22,7 @@ from lending.admin.parts import label, record_link, state_label
 from lending.fields import ZERO
 from lending.models import BusinessDate, BusinessDay, CloseException, DayClose, Loan
 from lending.selectors import close as selectors
-from lending.selectors import ledger
+from lending.selectors import finding, ledger
 from lending.services import close, exceptions
 from lending.services.steps import name_of
 
@@ -103,9 +104,18 @@ def _page(*, whole: bool) -> dict[str, Any]:
         "whole": whole,
     }
     if whole:
-        context["difference"] = sum((abs(tie.difference) for tie in ledger.tie_out()), ZERO)
+        ties, context["tied_on"] = _ties()
+        context["difference"] = sum((abs(tie.difference) for tie in ties), ZERO)
         context["balance"] = sum((account.balance for account in ledger.trial_balance()), ZERO)
     return context
+
+
+def _ties() -> tuple[list[ledger.TieOut], date | None]:
+    """The books against the loans: as they stand; of a large book, as the last close found them, and on which day."""
+    last = BusinessDay.objects.filter(state=BusinessDay.State.CLOSED).order_by("-date").first()
+    if last and finding.is_large(Loan):
+        return ledger.tie_out_by_product(last.date), last.date
+    return ledger.tie_out(), None
 
 
 def _step_cells(step: selectors.StepRun) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class BoundedChangeList(ChangeList):
         super().__init__(*args, **kwargs)
         if self.date_hierarchy and finding.is_large(self.model):
             self.date_hierarchy = None
-        if self.search_fields and finding.is_large(self.model):
+        if self.search_fields and finding.by_index(self.model, self.search_fields):
             self.search_help_text = gettext(
                 "Beginnings of names, Chinese characters, whole numbers and references."
             )

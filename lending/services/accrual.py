@@ -35,23 +35,25 @@ SELECT product_id, COUNT(*), SUM(interest), SUM(fee) FROM billed GROUP BY produc
 # of the room first. Same figures as lending.engine.penalty. From each late loan to its own instalments (OFFSET keeps
 # the planner to it): what was ever due before today grows with the years, what is late does not.
 PENALISE = f"""
-WITH late AS (
+WITH priced AS MATERIALIZED (
+    SELECT *, penalty_rate / penalty_year_days AS a_day FROM lending_product WHERE penalty_rate > 0
+), late AS (
     SELECT i.id, l.id AS loan_id, i.penalty_base AS base, i.principal - i.principal_paid - i.written_off AS principal,
-           p.penalty_rate / p.penalty_year_days AS rate, i.number,
+           p.a_day, i.number,
            CASE WHEN p.penalty_cap_rate IS NOT NULL THEN GREATEST(
                ROUND(l.principal_amount * p.penalty_cap_rate, 2)
                - (SELECT SUM(o.penalty) FROM lending_instalment o WHERE o.loan_id = l.id), 0) END AS room
     FROM lending_loan l
-    JOIN lending_product p ON p.id = l.product_id
+    JOIN priced p ON p.id = l.product_id
     CROSS JOIN LATERAL (
         SELECT * FROM lending_instalment i
         WHERE i.loan_id = l.id AND i.due_on + p.penalty_grace_days < %(day)s
           AND i.paid_on IS NULL AND i.principal > i.principal_paid + i.written_off
         OFFSET 0
     ) i
-    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND p.penalty_rate > 0 AND {LOANS}
+    WHERE l.state = ANY(%(owing)s) AND l.oldest_due_on < %(day)s AND {LOANS}
 ), wanted AS (
-    SELECT *, ROUND((base + principal) * rate, 2) - ROUND(base * rate, 2) AS more FROM late
+    SELECT *, ROUND((base + principal) * a_day, 2) - ROUND(base * a_day, 2) AS more FROM late
 ), fitted AS (
     SELECT id, loan_id, base, principal, more AS grows FROM wanted WHERE room IS NULL
     UNION ALL

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from dunning.services import cases
 from lending.admin import dashboard, paging
@@ -142,6 +143,34 @@ def test_the_first_page_shows_what_the_close_wrote_down(make_loan: Make, run_to:
     glance.keep(on=on - timedelta(days=1), at=moment(on))
     assert DayGlance.objects.filter(date=on).count() == 1
     assert portfolio.overview(on + timedelta(days=1)).as_of_opening is False
+
+
+def test_the_page_of_the_close_shows_the_tie_of_the_last_close(
+    make_loan: Make, run_to: Make, large: None
+) -> None:
+    make_loan("1200", tenor=3)
+    run_to(MONDAY + timedelta(days=2))
+    page = words(desk("accountant").get("/admin/lending/businessdate/"))
+    assert f"Books against loans · {MONDAY + timedelta(days=1)} 0.00" in page
+
+
+def test_what_leads_to_many_customers_is_searched_by_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "is_large", lambda model: model is Customer)
+    assert finding.by_index(Loan, ["=id", "customer__name"])
+    assert not finding.by_index(Loan, ["=id"])
+
+
+def test_a_list_asks_for_the_business_date_as_often_for_many_rows_as_for_one(
+    make_line: Make, make_loan: Make
+) -> None:
+    client, line = desk("accountant"), make_line()
+    asked = []
+    for number in range(3):
+        make_loan(line=line, ref=f"o-{number}")
+        with CaptureQueriesContext(connection) as found:
+            client.get("/admin/lending/loan/")
+        asked.append(sum('FROM "lending_businessdate"' in one["sql"] for one in found))
+    assert asked[0] == asked[2]
 
 
 def test_cases_are_worked_in_parts(

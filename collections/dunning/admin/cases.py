@@ -30,6 +30,7 @@ from lending.admin.parts import Section, money, record_link, state_label
 from lending.errors import Refused
 from lending.fields import digest
 from lending.models import User
+from lending.selectors import finding
 
 WORK = "dunning.work_case"
 State = Case.State
@@ -227,7 +228,7 @@ class CaseAdmin(ExportAdmin, ServiceAdmin):
         self, request: HttpRequest, queryset: QuerySet[Case], search_term: str
     ) -> tuple[QuerySet[Case], bool]:
         found, distinct = super().get_search_results(request, queryset, search_term)
-        if search_term.strip():
+        if search_term.strip() and not finding.by_index(Case, self.search_fields):
             found |= queryset.filter(customer__phone_digest=digest(search_term))
         return found, distinct
 
