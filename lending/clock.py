@@ -13,18 +13,24 @@ from django.utils import timezone
 
 from lending.models import BusinessDate, BusinessDay
 
-_standing: ContextVar[date | None] = ContextVar("standing", default=None)
+# What `standing` has read, once something asked.
+_standing: ContextVar[list[date] | None] = ContextVar("standing", default=None)
 
 
 def today() -> date:
     """The open business date."""
-    return _standing.get() or BusinessDate.current()
+    read = _standing.get()
+    if read is None:
+        return BusinessDate.current()
+    if not read:
+        read.append(BusinessDate.current())
+    return read[0]
 
 
 @contextmanager
 def standing() -> Iterator[None]:
     """Within, the business date is read once: for a page that asks for it row by row and changes nothing."""
-    token = _standing.set(today())
+    token = _standing.set([])
     try:
         yield
     finally:

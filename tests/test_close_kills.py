@@ -370,7 +370,7 @@ def test_killed_in_the_middle_of_a_statement_it_comes_to_the_same() -> None:
 def _waits_for_a_lock(found: psycopg.Connection, database: str) -> bool:
     waiting = found.execute(
         "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' "
-        "AND query LIKE '%%WITH late AS%%'",
+        "AND query LIKE '%%WITH priced AS%%'",
         [database],
     )
     return waiting.fetchone() is not None

@@ -87,7 +87,12 @@ def industry(lend, at):
         )
         filings.file_statement(company_id=one.pk, year=2025, figures=figures(), by=None, at=at)
         Instalment.objects.create(
-            loan=lend(one), number=1, due_on=MONDAY, principal=Decimal(100), paid_on=None if n < 5 else MONDAY
+            loan=lend(one),
+            number=1,
+            accrues_from=MONDAY,
+            due_on=MONDAY,
+            principal=Decimal(100),
+            paid_on=None if n < 5 else MONDAY,
         )
 
 
