@@ -33,9 +33,11 @@ TRANSIENT = {"40001", "40P01"}
 # Seconds. Whoever waits for a row that the close has locked waits no longer than this and a step.
 BRIEF = 0.1
 
-# Every step of every day asks these, whatever it finds to do: as fixed statements they cost next to nothing.
+# Every step of every day asks these, whatever it finds to do: as fixed statements they cost next to nothing. What waits
+# comes first: one that is said to run is free for a moment, before its worker has locked it, and who took it then would
+# only wait for that worker.
 UNDONE = """date = %s AND step = %s AND state IN ('WAITING', 'RUNNING') AND (%s::bigint IS NULL OR id = %s)
-ORDER BY shard LIMIT 1"""
+ORDER BY state = 'RUNNING', shard LIMIT 1"""
 ANY = bulk.Select(DayClose, UNDONE)
 FREE = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE SKIP LOCKED")
 NEXT = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE")

@@ -23,7 +23,7 @@ from risk.models import Assessment
 
 T = TypeVar("T")
 # So many cases or contacts are worked on at a time.
-BATCH = 2000
+BATCH = 1000
 FIGURES = ("overdue", "oldest_due_on", "as_of", "expected", "next_action_on")
 
 
