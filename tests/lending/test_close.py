@@ -260,6 +260,17 @@ def test_without_loans_there_is_one_shard(books: date) -> None:
     assert shards.ranges(4) == [(0, steps.LAST)]
 
 
+def test_a_second_worker_takes_the_shard_that_waits(books: date) -> None:
+    """The first shows that its shard runs before it locks it: who comes in between must not wait for it."""
+    begun, left = (DayClose.objects.create(date=books, step="s", shard=number, shards=2) for number in (1, 2))
+    begun.start(at=moment(books))
+    begun.save()
+    shown = close._show(close._Todo(books, "s"), lambda: moment(books))
+    assert shown == left
+    # When nothing waits, what is said to run and is locked by nobody belonged to a worker that died.
+    assert close._show(close._Todo(books, "s"), lambda: moment(books)) == begun
+
+
 def test_shards_come_to_the_same_books_as_one(only_money: None, make_loan: Callable[..., Loan]) -> None:
     loans = [make_loan(amount=str(1000 + number), ref=f"o-{number}") for number in range(7)]
     close_days(60, parts=3)
