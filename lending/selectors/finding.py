@@ -17,6 +17,8 @@ from lending.models import Customer
 LARGE = 100_000
 # A search takes so many customers for those that are meant; who gives two letters gets the first of them.
 MOST = 500
+# And so many rows of theirs.
+ROWS = 10_000
 
 CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 # Same expressions as the indexes of Customer.
@@ -90,8 +92,10 @@ def search(rows: QuerySet, names: list[str], term: str) -> tuple[QuerySet, bool]
     if rows.model is Customer:
         return rows.filter(question), cut
     # Found first and sorted then: who goes through them in their order passes all that is newer than what is meant.
-    found = rows.model._default_manager.filter(question).order_by().values("pk")
-    return rows.filter(pk__in=found[: MOST * MOST]), cut
+    ids = list(
+        rows.model._default_manager.filter(question).order_by().values_list("pk", flat=True)[: ROWS + 1]
+    )
+    return rows.filter(pk__in=ids[:ROWS]), cut or len(ids) > ROWS
 
 
 def _part(model: type[models.Model], path: list[str], term: str) -> tuple[Q, bool]:
