@@ -95,7 +95,7 @@ class Template:
         state = engine.replay(terms, self.events, TODAY)
         self.position = state.position
         self.loan = _line(self._loan(terms, state, product))
-        starts = [kind.disbursed_on, *(row.due_on for row in state.rows)]
+        starts = posting.accrual_starts(kind.disbursed_on, terms, state.rows)
         self.instalments = "".join(map(_line, map(self._instalment, state.rows, starts)))
         self.transactions = "".join(_line(self._transaction(one, state)) for one in self.events)
 

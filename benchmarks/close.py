@@ -181,7 +181,7 @@ def _rewrite() -> None:
 
 
 def _forget_memory() -> None:
-    """The peak so far is that of making the database: what it left goes back, as at the start of a worker."""
+    """The peak so far is that of the smaller book: what it left goes back, as at the start of a worker."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/clear_refs", "w") as file:

@@ -265,22 +265,37 @@ def between(name: str) -> Callable[[], None]:
     return work
 
 
+def undisturbed(copies: Copies, closing: Callable[[], None] = close_two_days) -> dict[str, list[str]]:
+    """What the book comes to when nobody dies."""
+    with copies.one() as database:
+        finished(in_a_process(database, closing))
+        return content(database)
+
+
+def dies_and_recovers(
+    copies: Copies,
+    end: Callable[[], None],
+    expected: dict[str, list[str]],
+    where: str,
+    closing: Callable[[], None] = close_two_days,
+) -> None:
+    with copies.one() as database:
+        killed(in_a_process(database, end))
+        finished(in_a_process(database, closing))
+        same(content(database), expected, where)
+
+
 def test_killed_at_every_boundary_and_started_again_it_comes_to_the_same() -> None:
     build()
     copies = Copies()
-    with copies.one() as undisturbed:
-        finished(in_a_process(undisturbed, close_two_days))
-        expected = content(undisturbed)
+    expected = undisturbed(copies)
     assert [path for path in BUSY if not _moved(expected, path)] == []
     shards = sum(repr(THAT_DAY) in row for row in expected["lending.DayClose"])
     ends = [after_shard(number) for number in range(shards)]
     ends += [in_step(path) for path in settings.CLOSE_STEPS]
     ends += [between("work"), between("finish")]
     for number, end in enumerate(ends):
-        with copies.one() as database:
-            killed(in_a_process(database, end))
-            finished(in_a_process(database, close_two_days))
-            same(content(database), expected, f"{number} of {len(ends)}")
+        dies_and_recovers(copies, end, expected, f"{number} of {len(ends)}")
 
 
 # At the end of a month.
@@ -298,28 +313,18 @@ def test_killed_at_the_end_of_a_month_it_comes_to_the_same(monkeypatch: pytest.M
     monkeypatch.setattr(sys.modules[__name__], "THAT_DAY", date(2026, 3, 31))
     build()
     copies = Copies()
-    with copies.one() as undisturbed:
-        finished(in_a_process(undisturbed, close_two_days))
-        expected = content(undisturbed)
+    expected = undisturbed(copies)
     assert [path for path in MONTHLY if not _moved(expected, path)] == []
     for path in MONTHLY:
-        with copies.one() as database:
-            killed(in_a_process(database, in_step(path)))
-            finished(in_a_process(database, close_two_days))
-            same(content(database), expected, path)
+        dies_and_recovers(copies, in_step(path), expected, path)
 
 
 def test_a_hurried_close_is_killed_and_comes_to_the_same() -> None:
     build()
     copies = Copies()
-    with copies.one() as undisturbed:
-        finished(in_a_process(undisturbed, hurry_two_days))
-        expected = content(undisturbed)
+    expected = undisturbed(copies, hurry_two_days)
     for path in BUSY:
-        with copies.one() as database:
-            killed(in_a_process(database, in_step(path, hurry_two_days)))
-            finished(in_a_process(database, hurry_two_days))
-            same(content(database), expected, path)
+        dies_and_recovers(copies, in_step(path, hurry_two_days), expected, path, hurry_two_days)
 
 
 # A step that had nothing to do would prove nothing.
@@ -352,9 +357,7 @@ def test_killed_in_the_middle_of_a_statement_it_comes_to_the_same() -> None:
     """Somebody holds the rows of a late loan's instalments: the statement waits half done, and its process dies."""
     build()
     copies = Copies()
-    with copies.one() as undisturbed:
-        finished(in_a_process(undisturbed, close_two_days))
-        expected = content(undisturbed)
+    expected = undisturbed(copies)
     late = Loan.objects.filter(oldest_due_on__lt=THAT_DAY).order_by("-pk").values_list("pk", flat=True)[0]
     with copies.one() as database:
         with server() as found, psycopg.connect(found.info.dsn, dbname=database) as holder:
@@ -386,9 +389,7 @@ def _until(condition: Callable[[], bool]) -> None:
 def test_one_of_two_workers_dies_and_the_other_does_the_rest() -> None:
     build()
     copies = Copies()
-    with copies.one() as undisturbed:
-        finished(in_a_process(undisturbed, close_two_days))
-        expected = content(undisturbed)
+    expected = undisturbed(copies)
     with copies.one() as database:
         first = in_a_process(database, in_step("lending.services.accrual.open_day"))
         second = in_a_process(database, close_two_days)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -396,14 +397,23 @@ def materialise(account: Account, state: engine.LoanState, position: engine.Posi
     if loan.state in Loan.OWING:
         loan.matures_on = state.matures_on or loan.matures_on
     bills = {held[0]: held[-1] for _pk, held in account.instalments.values() if held[-1]}
-    accrues_from = loan.disbursed_on + timedelta(days=account.terms.interest_free_days)
-    for row in state.rows:
-        _materialise_row(account, row, accrues_from, bills.get(row.due_on))
-        accrues_from = max(accrues_from, row.due_on)
+    for row, since in zip(
+        state.rows, accrual_starts(loan.disbursed_on, account.terms, state.rows), strict=True
+    ):
+        _materialise_row(account, row, since, bills.get(row.due_on))
     beyond = {number for number in account.instalments if number > len(state.rows)}
     account.surplus = {number for number in beyond if account.instalments[number][0]}
     for number in beyond - account.surplus:  # made and taken away in the same batch
         del account.instalments[number], account.changed[number]
+
+
+def accrual_starts(
+    disbursed_on: date, terms: engine.Terms, rows: Sequence[engine.InstalmentState]
+) -> list[date]:
+    """From which day the interest of each instalment accrues: the due date before it, or the end of the interest-free
+    days."""
+    first = disbursed_on + timedelta(days=terms.interest_free_days)
+    return list(accumulate((row.due_on for row in rows[:-1]), max, initial=first))[: len(rows)]
 
 
 def _materialise_row(
