@@ -132,6 +132,21 @@ def test_only_the_clock_reads_the_clock():
     assert readings == []
 
 
+LOCKS_KEYS = re.compile(r"\bFOR UPDATE\b|select_for_update\((?!no_key=True)")
+
+
+def test_a_lock_holds_up_nobody_who_only_refers_to_the_row():
+    """`FOR UPDATE` would: the commit of a notice would wait for whoever works for its customer, and he for the loan."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for app in (*APPS, "config")
+        for path in sorted((ROOT / app).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if LOCKS_KEYS.search(line)
+    ]
+    assert found == []
+
+
 SHIFTED = """
 import time_machine, pytest, sys
 traveller = time_machine.travel({moment!r}, tick=True)

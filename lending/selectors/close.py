@@ -80,7 +80,7 @@ def run(on: date, now: datetime) -> list[StepRun]:
 def _left_by_the_dead(on: date) -> set[int]:
     """Shards that are said to run and that nobody has locked. The lock taken to see it ends here."""
     running = DayClose.objects.filter(date=on, state=State.RUNNING)
-    return set(running.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+    return set(running.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
 
 
 @dataclass(frozen=True)

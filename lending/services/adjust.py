@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Loan, Purchase, Transaction, User
-from lending.services import billed_ahead, checks
-from lending.services.posting import TO_CUSTOMER, Posting, Type, post
+from lending.services import checks
+from lending.services.posting import TO_CUSTOMER, Posting, Type, hold, post
 
 SHORTEN, LOWER = "SHORTEN", "LOWER"
 FROM_CUSTOMER = (Type.REPAYMENT, Type.SETTLEMENT, Type.PREPAYMENT)
@@ -39,8 +39,7 @@ def disburse(
 ) -> Transaction:
     """Pay out the next tranche to the customer, today; never more in all than was agreed."""
     checks.amount(amount)
-    billed_ahead.hold([loan_id], on=on)
-    loan = Loan.objects.select_for_update().get(pk=loan_id)
+    loan = hold(loan_id, on=on)
     posting = Posting(loan_id, Type.DISBURSEMENT, amount, key, on, kind=TO_CUSTOMER)
     if not _posted(key) and amount > undisbursed(loan):
         raise Refused("above_agreed", _("More than is left of the agreed amount."), field="amount")
@@ -81,8 +80,7 @@ def charge_back(
     """The bank took a payment back, all that is left of it or a part: it is owed again from today."""
     original = Transaction.objects.select_related("loan").get(pk=transaction_id)
     checks.reason(note)
-    billed_ahead.hold([original.loan_id], on=on)
-    Loan.objects.select_for_update().get(pk=original.loan_id)
+    hold(original.loan_id, on=on)
     left = chargeable(original)
     if not _posted(key):
         if not left:
@@ -112,8 +110,7 @@ def refund_credit(
 ) -> Transaction:
     """Pay a credit balance out to the customer."""
     checks.amount(amount)
-    billed_ahead.hold([loan_id], on=on)
-    loan = Loan.objects.select_for_update().get(pk=loan_id)
+    loan = hold(loan_id, on=on)
     if not _posted(key) and amount > loan.credit:
         raise Refused("above_credit", _("The amount is above the credit balance."), field="amount")
     return post(Posting(loan_id, Type.CREDIT_REFUND, amount, key, on, note=note), by=by, at=at, on=on)

@@ -29,7 +29,7 @@ APPROVE, REFER, DECLINE = "APPROVE", "REFER", "DECLINE"
 WITH_LINE = bulk.Tuples(
     "SELECT DISTINCT customer_id FROM lending_creditline WHERE customer_id = ANY(%s::bigint[]) AND state <> 'CLOSED'"
 )
-CUSTOMERS = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+CUSTOMERS = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ def _open_loans(customer: Customer, product: Product) -> int:
 @transaction.atomic
 def attach_document(*, application_id: int, kind: str, file: File, by: User | None, at: datetime) -> Document:
     """Add a paper to an application that is still open."""
-    application = Application.objects.select_for_update().get(pk=application_id)
+    application = Application.objects.select_for_update(no_key=True).get(pk=application_id)
     if not application.is_open:
         raise Refused("application_closed", _("The application is closed."))
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -368,7 +368,7 @@ def ask_review(*, application_id: int, by: User | None, at: datetime) -> Applica
 
     A person answers within REVIEW_DAYS. Staff ask for a customer who did so by phone or letter.
     """
-    application = Application.objects.select_for_update().get(pk=application_id)
+    application = Application.objects.select_for_update(no_key=True).get(pk=application_id)
     if application.review_requested_at:
         raise Refused("reviewed", _("A person has looked at this application already."))
     day = timezone.localtime(at).date()
@@ -388,7 +388,7 @@ def ask_review(*, application_id: int, by: User | None, at: datetime) -> Applica
 @transaction.atomic
 def withdraw(*, application_id: int, by: User | None, at: datetime) -> Application:
     """The customer takes the application back."""
-    application = Application.objects.select_for_update().get(pk=application_id)
+    application = Application.objects.select_for_update(no_key=True).get(pk=application_id)
     application.withdraw()
     application.save()
     events.record("application.withdrawn", application, by=by, at=at)

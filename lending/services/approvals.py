@@ -93,7 +93,7 @@ def reject(*, request_id: int, by: User, at: datetime, remark: str) -> ApprovalR
 
 
 def _checked(request_id: int, by: User, at: datetime, remark: str) -> ApprovalRequest:
-    request = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
+    request = ApprovalRequest.objects.select_for_update(no_key=True, of=("self",)).get(pk=request_id)
     if request.maker_id == by.pk:
         raise Refused("same_person", _("A second person must decide: you asked for this yourself."))
     if not by.has_perm(COMMANDS[request.command].permission):
@@ -105,7 +105,7 @@ def _checked(request_id: int, by: User, at: datetime, remark: str) -> ApprovalRe
 @transaction.atomic
 def withdraw(*, request_id: int, by: User, at: datetime) -> ApprovalRequest:
     """The maker takes the request back."""
-    request = ApprovalRequest.objects.select_for_update(of=("self",)).get(pk=request_id)
+    request = ApprovalRequest.objects.select_for_update(no_key=True, of=("self",)).get(pk=request_id)
     if request.maker_id != by.pk:
         raise Refused("not_maker", _("Only the person who asked can withdraw."))
     request.withdraw()
@@ -114,7 +114,7 @@ def withdraw(*, request_id: int, by: User, at: datetime) -> ApprovalRequest:
     return request
 
 
-EXPIRED = bulk.Select(ApprovalRequest, "state = 'PENDING' AND expires_on < %s ORDER BY id FOR UPDATE")
+EXPIRED = bulk.Select(ApprovalRequest, "state = 'PENDING' AND expires_on < %s ORDER BY id FOR NO KEY UPDATE")
 
 
 @step(_("Requests that nobody decided run out"))

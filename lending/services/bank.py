@@ -165,7 +165,7 @@ def match_lines(*, at: datetime, on: date, limit: int = BATCH) -> int:
 @transaction.atomic
 def _match(line_id: int, found: list[matching.Match], *, at: datetime, on: date) -> int:
     waiting = BankLine.objects.filter(state=State.OPEN, suggestions__isnull=True, pk=line_id)
-    line = waiting.select_for_update(skip_locked=True, of=("self",)).first()
+    line = waiting.select_for_update(no_key=True, skip_locked=True, of=("self",)).first()
     if line is None:
         return 0
     line.suggestions = _kept(found)
@@ -286,7 +286,7 @@ def reopen(*, line_id: int, by: User | None, at: datetime) -> BankLine:
 
 
 def _lock(line_id: int) -> BankLine:
-    line = BankLine.objects.select_for_update(of=("self",)).get(pk=line_id)
+    line = BankLine.objects.select_for_update(no_key=True, of=("self",)).get(pk=line_id)
     if line.state == State.FOREIGN:
         raise Refused(
             "currency",

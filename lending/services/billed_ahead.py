@@ -29,9 +29,3 @@ def day_of(loan_id: int, on: date, billed: Iterable[Sequence]) -> date:
         first <= loan_id <= last and state == DayClose.State.DONE.value for first, last, state in billed
     )
     return on + timedelta(days=1) if done else on
-
-
-def hold(loan_ids: Iterable[int], *, on: date) -> list[tuple]:
-    """Keep these loans on the day on which they stand until the transaction ends: before they are locked, by whoever
-    locks them and posts to them afterwards. Returns the rows for `day_of`."""
-    return BILLED(on, sorted(loan_ids))

@@ -37,19 +37,22 @@ BATCH = 500
 READ = 5_000
 READY = bulk.Select(
     PaymentRow,
-    "file_id = %s AND state = 'READY' ORDER BY customer_id, number LIMIT %s FOR UPDATE SKIP LOCKED",
+    "file_id = %s AND state = 'READY' ORDER BY customer_id, number LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",
 )
 # Everything that rows for these customers can touch, in the order in which the house locks.
 _OWING = "FROM lending_loan WHERE customer_id = ANY(%s::bigint[]) AND state = ANY(%s) ORDER BY id"
-CUSTOMERS = bulk.Tuples("SELECT id FROM lending_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+CUSTOMERS = bulk.Tuples(
+    "SELECT id FROM lending_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
 LINES = bulk.Tuples(
     "SELECT id FROM lending_creditline"
-    " WHERE id IN (SELECT line_id FROM lending_loan WHERE customer_id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE"
+    " WHERE id IN (SELECT line_id FROM lending_loan WHERE customer_id = ANY(%s::bigint[]))"
+    " ORDER BY id FOR NO KEY UPDATE"
 )
 # Whoever is thanked needs no identity number, which would have to be decrypted.
 OWNERS = bulk.Select(Customer, "id = ANY(%s::bigint[])", only=notices.ADDRESSED)
 OWING = bulk.Tuples(f"SELECT id {_OWING}")  # noqa: S608
-LOANS = bulk.Tuples(f"SELECT id {_OWING} FOR UPDATE")  # noqa: S608
+LOANS = bulk.Tuples(f"SELECT id {_OWING} FOR NO KEY UPDATE")  # noqa: S608
 READ_COLUMNS = ("state", "loan", "customer", "amount", "value_on", "payer", "note", "key", "code", "details")
 
 
@@ -188,7 +191,7 @@ def missing(file: PaymentFile) -> list[tuple[str, ...]]:
 
 
 def _lock(file_id: int) -> PaymentFile:
-    return PaymentFile.objects.select_for_update(of=("self",)).get(pk=file_id)
+    return PaymentFile.objects.select_for_update(no_key=True, of=("self",)).get(pk=file_id)
 
 
 @transaction.atomic
@@ -295,11 +298,12 @@ def _lock_debts(rows: Sequence[PaymentRow], on: date) -> None:
     """Everything the rows can touch, once and in the order of the house, before any of them is tried."""
     customers = sorted({row.customer_id for row in rows if row.customer_id})
     states = [str(state) for state in Loan.OWING]
-    _customers, _lines, owing = bulk.read(
-        (CUSTOMERS, [customers]), (LINES, [customers]), (OWING, [customers, states])
+    _customers, owing = bulk.read((CUSTOMERS, [customers]), (OWING, [customers, states]))
+    bulk.read(
+        (billed_ahead.BILLED, [on, [loan_id for (loan_id,) in owing]]),
+        (LINES, [customers]),
+        (LOANS, [customers, states]),
     )
-    billed_ahead.hold([loan_id for (loan_id,) in owing], on=on)
-    LOANS(customers, states)
 
 
 @dataclass(slots=True)

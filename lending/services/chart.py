@@ -35,7 +35,7 @@ def open_account(*, code: str, name: str, name_zh: str, kind: str, by: User | No
 
 @transaction.atomic
 def rename_account(*, code: str, name: str, name_zh: str, by: User | None, at: datetime) -> Account:
-    account = Account.objects.select_for_update().get(pk=code)
+    account = Account.objects.select_for_update(no_key=True).get(pk=code)
     names = _names(name, name_zh)
     before = {part: getattr(account, part) for part in names}
     account.name, account.name_zh = names["name"], names["name_zh"]
@@ -47,7 +47,7 @@ def rename_account(*, code: str, name: str, name_zh: str, by: User | None, at: d
 @transaction.atomic
 def drop_account(*, code: str, by: User | None, at: datetime) -> None:
     """Take an account out of the chart that never had an entry nor a role."""
-    account = Account.objects.select_for_update().get(pk=code)
+    account = Account.objects.select_for_update(no_key=True).get(pk=code)
     if is_used(account):
         raise Refused("account_used", _("The account has entries or a role: it stays in the chart."))
     events.record("account.dropped", account, by=by, at=at, code=code, name=account.name)
@@ -70,7 +70,7 @@ def assign(
 
     Refused when the kind of account does not fit the role, and when a control account would stand for two roles.
     """
-    account = Account.objects.select_for_update().filter(pk=account_code).first()
+    account = Account.objects.select_for_update(no_key=True).filter(pk=account_code).first()
     if account is None:
         raise Refused("account", _("There is no such account."), field="account")
     _check(role, account, product_code)
@@ -136,7 +136,7 @@ def _check(role: str, account: Account, product_code: str) -> None:
 
 
 def _current(role: str, product_code: str) -> AccountMapping | None:
-    rows = AccountMapping.objects.select_for_update(of=("self",)).filter(until=None)
+    rows = AccountMapping.objects.select_for_update(no_key=True, of=("self",)).filter(until=None)
     return rows.filter(role=role, product_code=product_code).select_related("account").first()
 
 

@@ -39,14 +39,14 @@ BRIEF = 0.1
 UNDONE = """date = %s AND step = %s AND state IN ('WAITING', 'RUNNING') AND (%s::bigint IS NULL OR id = %s)
 ORDER BY state = 'RUNNING', shard LIMIT 1"""
 ANY = bulk.Select(DayClose, UNDONE)
-FREE = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE SKIP LOCKED")
-NEXT = bulk.Select(DayClose, f"{UNDONE} FOR UPDATE")
+FREE = bulk.Select(DayClose, f"{UNDONE} FOR NO KEY UPDATE SKIP LOCKED")
+NEXT = bulk.Select(DayClose, f"{UNDONE} FOR NO KEY UPDATE")
 # Those of all steps that one worker does whole, as far as nobody does them.
 ALONE = bulk.Select(
     DayClose,
-    "date = %s AND shards = 1 AND state IN ('WAITING', 'RUNNING') ORDER BY id FOR UPDATE SKIP LOCKED",
+    "date = %s AND shards = 1 AND state IN ('WAITING', 'RUNNING') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
 )
-FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR UPDATE")
+FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR NO KEY UPDATE")
 PLANNED = bulk.Tuples("SELECT DISTINCT step FROM lending_dayclose WHERE date = %s")
 LEFT = bulk.Tuples(
     "SELECT id FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE' LIMIT 1"
@@ -135,7 +135,7 @@ def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> 
     A plan that exists stays as it is; so does its `at`, which all steps take for now. With `on`, a day that has been
     closed meanwhile is returned as it is.
     """
-    open_on = BusinessDate.objects.select_for_update().values_list("date", flat=True).get()
+    open_on = BusinessDate.objects.select_for_update(no_key=True).values_list("date", flat=True).get()
     _retry()
     day = BusinessDay.objects.filter(pk=on or open_on).first() or calendar.new_day(on or open_on)
     if day.date != open_on:
@@ -324,7 +324,7 @@ def _fail(todo: _Todo, error: Exception, day: BusinessDay, watch: Watch | None) 
 def finish(*, day: BusinessDay) -> bool:
     """Open the next day, if every step that comes before is done and nobody has opened it yet. Returns whether the next
     day is open."""
-    books = BusinessDate.objects.select_for_update().get()
+    books = BusinessDate.objects.select_for_update(no_key=True).get()
     if books.date != day.date:
         return books.date > day.date
     before = [step.path for step in steps.listed() if not step.opening]

@@ -54,7 +54,7 @@ def move(*, collateral_id: int, step: str, note: str, by: User | None, at: datet
 
     A receivable can be pledged only with its register number (Civil Code art. 445).
     """
-    item = Collateral.objects.select_for_update().get(pk=collateral_id)
+    item = Collateral.objects.select_for_update(no_key=True).get(pk=collateral_id)
     steps = {
         "verify": item.verify,
         "pledge": item.pledge,
@@ -80,7 +80,7 @@ def revalue(
     """Write down a new value."""
     checks.amount(value, field="value")
     _check_valued(valued_on, on)
-    item = Collateral.objects.select_for_update().get(pk=collateral_id)
+    item = Collateral.objects.select_for_update(no_key=True).get(pk=collateral_id)
     before, item.value, item.valued_on = item.value, value, valued_on
     item.save(update_fields=["value", "valued_on"])
     events.record("collateral.revalued", item, by=by, at=at, before=before, after=value, note=note)
@@ -90,7 +90,7 @@ def revalue(
 @transaction.atomic
 def note_register(*, collateral_id: int, register_no: str, by: User | None, at: datetime) -> Collateral:
     """Write down the number under which the pledge stands in the public register."""
-    item = Collateral.objects.select_for_update().get(pk=collateral_id)
+    item = Collateral.objects.select_for_update(no_key=True).get(pk=collateral_id)
     before, item.register_no = item.register_no, register_no
     item.save(update_fields=["register_no"])
     events.record("collateral.registered", item, by=by, at=at, before=before, after=register_no)
@@ -98,7 +98,7 @@ def note_register(*, collateral_id: int, register_no: str, by: User | None, at: 
 
 
 EXPIRED = bulk.Select(
-    Collateral, "state IN ('VERIFIED', 'PLEDGED') AND expires_on < %s ORDER BY id FOR UPDATE"
+    Collateral, "state IN ('VERIFIED', 'PLEDGED') AND expires_on < %s ORDER BY id FOR NO KEY UPDATE"
 )
 
 

@@ -53,7 +53,9 @@ def file(*, document_id: int) -> bytes:
     Raises Refused when the content or the file is not what it was.
     """
     document = (
-        ContractDocument.objects.select_for_update(of=("self",)).select_related("offer").get(pk=document_id)
+        ContractDocument.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("offer")
+        .get(pk=document_id)
     )
     if not is_whole(document):
         raise Refused("tampered", TAMPERED)

@@ -146,7 +146,7 @@ def update_details(*, customer_id: int, by: User | None, at: datetime, **changes
     unknown = set(changes) - set(DETAILS)
     if unknown:
         raise TypeError(f"not a detail: {unknown}")
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     if "phone" in changes:
         customer.set_phone(check_phone(changes.pop("phone")))
         events.record("customer.phone_changed", customer, by=by, at=at)
@@ -188,7 +188,7 @@ def give_consents(
     at: datetime,
 ) -> list[Consent]:
     """Record that each of these customers agreed to each of these purposes; what stands stays as it was given."""
-    held = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update()
+    held = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update(no_key=True)
     if len(held.values_list("pk")) < len(set(customer_ids)):
         raise Customer.DoesNotExist
     rows = Consent.objects.filter(customer_id__in=customer_ids, purpose__in=purposes, withdrawn_at=None)
@@ -214,7 +214,7 @@ def give_consents(
 @transaction.atomic
 def withdraw_consent(*, customer_id: int, purpose: str, by: User | None, at: datetime) -> None:
     """End a consent; what was done under it stays done."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     if customer.consents.filter(purpose=purpose, withdrawn_at=None).update(withdrawn_at=at):
         events.record("consent.withdrawn", customer, by=by, at=at, purpose=purpose)
 
@@ -222,7 +222,7 @@ def withdraw_consent(*, customer_id: int, purpose: str, by: User | None, at: dat
 @transaction.atomic
 def put_in_group(*, customer_id: int, group: str, reason: str, by: User | None, at: datetime) -> Customer:
     """Count the customer's debt together with that of others under the same name of a group; by none when empty."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     before, customer.group_name = customer.group_name, " ".join(group.split())
     if len(customer.group_name) > 80 or customer.group_name.startswith("#"):
         raise Refused("group", _("A group has a name of up to 80 characters."), field="group")
@@ -236,7 +236,7 @@ def put_in_group(*, customer_id: int, group: str, reason: str, by: User | None, 
 @transaction.atomic
 def block(*, customer_id: int, reason: str, by: User | None, at: datetime) -> Customer:
     """No new business with this customer."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     customer.block()
     customer.save(update_fields=["state"])
     events.record("customer.blocked", customer, by=by, at=at, reason=reason)
@@ -246,7 +246,7 @@ def block(*, customer_id: int, reason: str, by: User | None, at: datetime) -> Cu
 @transaction.atomic
 def unblock(*, customer_id: int, reason: str, by: User | None, at: datetime) -> Customer:
     """Business as before."""
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     customer.unblock()
     customer.save(update_fields=["state"])
     events.record("customer.unblocked", customer, by=by, at=at, reason=reason)

@@ -131,7 +131,9 @@ def _send(debit_id: int, *, on: date, at: datetime) -> DebitAttempt | None:
     """The attempt to make now, written down before it is made; None when there is none, or another worker is at it."""
     waiting = Debit.objects.filter(pk=debit_id, state=Debit.State.PLANNED, next_on__lte=on)
     debit = (
-        waiting.select_for_update(skip_locked=True, of=("self",)).select_related("mandate__customer").first()
+        waiting.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        .select_related("mandate__customer")
+        .first()
     )
     if debit is None:
         return None
@@ -223,11 +225,13 @@ def _product(debit: Debit) -> str:
 def _hear(attempt_id: int, answer: gateways.Taken, *, on: date, at: datetime) -> None:
     """What the gateway said. A second word on the same attempt changes nothing."""
     attempt = (
-        DebitAttempt.objects.select_for_update(of=("self",)).select_related("account").get(pk=attempt_id)
+        DebitAttempt.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("account")
+        .get(pk=attempt_id)
     )
     if attempt.state != DebitAttempt.State.SENT or answer.code == "UNKNOWN":
         return
-    debit = Debit.objects.select_for_update(of=("self",)).get(pk=attempt.debit_id)
+    debit = Debit.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.debit_id)
     attempt.finished_at = at
     if answer.ok:
         attempt.succeed()
@@ -260,7 +264,7 @@ def _post(debit: Debit, attempt: DebitAttempt, *, on: date, at: datetime) -> Pay
 @transaction.atomic
 def stop(*, debit_id: int, by: User | None, at: datetime) -> Debit:
     """Staff call a debit off; one that was sent and not answered has to be waited for."""
-    debit = Debit.objects.select_for_update(of=("self",)).get(pk=debit_id)
+    debit = Debit.objects.select_for_update(no_key=True, of=("self",)).get(pk=debit_id)
     if debit.attempts.filter(state=DebitAttempt.State.SENT).exists():
         raise Refused("debit_sent", _("The bank has been asked: wait for its answer."))
     debit.stop(reason=Reason.STAFF)

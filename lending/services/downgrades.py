@@ -33,7 +33,7 @@ def downgrade(*, loan_id: int, to: int, reason: str, by: User, at: datetime, on:
     loan = _lock(loan_id, reason)
     if to not in AssetClass.values or to <= loan.asset_class:
         raise Refused("not_worse", _("Choose a class below the present one."), field="to")
-    for standing in loan.downgrades.select_for_update().filter(ended_on=None):
+    for standing in loan.downgrades.select_for_update(no_key=True).filter(ended_on=None):
         _end(standing, by=by, on=on, reason=reason)
     row = Downgrade.objects.create(loan=loan, to=to, reason=reason, since=on, by=by)
     loan.own_class = max(loan.own_class, to)
@@ -90,7 +90,7 @@ def _held_by_others(loan: Loan, on: date) -> Tier:
 
 
 def _check_upgrade(loan: Loan, to: int, on: date) -> Downgrade:
-    standing = loan.downgrades.select_for_update().filter(ended_on=None).first()
+    standing = loan.downgrades.select_for_update(no_key=True).filter(ended_on=None).first()
     if standing is None:
         raise Refused("not_by_hand", _("Nobody made the class of this loan worse by hand."))
     if to not in AssetClass.values or to >= loan.asset_class:
@@ -108,7 +108,7 @@ def _check_upgrade(loan: Loan, to: int, on: date) -> Downgrade:
 
 def _lock(loan_id: int, reason: str) -> Loan:
     checks.reason(reason, field="reason")
-    loan = Loan.objects.select_for_update().get(pk=loan_id)
+    loan = Loan.objects.select_for_update(no_key=True).get(pk=loan_id)
     if loan.state not in Loan.OWING:
         raise Refused("loan_closed", _("The loan owes nothing: it has no class to change."))
     return loan

@@ -26,7 +26,7 @@ def enrol(
 
     Sent twice, the second returns the customer of the first. Raises Refused as `customers.register` does.
     """
-    user = User.objects.select_for_update().get(pk=user_id)
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     if known := Customer.objects.filter(user=user).first():
         return known
     customer = customers.register(

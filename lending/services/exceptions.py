@@ -42,7 +42,7 @@ def _try(exception_id: int, *, by: User | None, at: datetime, on: date) -> Close
 
 @transaction.atomic
 def _note_failure(exception_id: int, reason: str) -> None:
-    row = CloseException.objects.select_for_update().get(pk=exception_id)
+    row = CloseException.objects.select_for_update(no_key=True).get(pk=exception_id)
     row.attempts, row.reason = row.attempts + 1, reason[:500]
     row.save(update_fields=["attempts", "reason"])
 
@@ -63,7 +63,11 @@ def resolve(*, exception_id: int, note: str, by: User | None, at: datetime, on: 
 
 
 def _lock(exception_id: int) -> CloseException:
-    row = CloseException.objects.select_for_update(of=("self",)).select_related("loan").get(pk=exception_id)
+    row = (
+        CloseException.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("loan")
+        .get(pk=exception_id)
+    )
     if row.state != CloseException.State.OPEN:
         raise Refused("resolved", _("The close takes this loan in already."))
     return row

@@ -87,8 +87,10 @@ def costs(offer: LimitOffer, on: date) -> list[dict[str, Any]]:
 def _locked(offer_id: int) -> LimitOffer:
     """The offer under lock, after its line: in the order in which everybody locks."""
     line_id = LimitOffer.objects.values_list("line_id", flat=True).get(pk=offer_id)
-    CreditLine.objects.select_for_update().get(pk=line_id)
-    rows = LimitOffer.objects.select_for_update(of=("self",)).select_related("line__product", "customer")
+    CreditLine.objects.select_for_update(no_key=True).get(pk=line_id)
+    rows = LimitOffer.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "line__product", "customer"
+    )
     return rows.get(pk=offer_id)
 
 
@@ -154,7 +156,7 @@ def expire(*, on: date, at: datetime) -> int:
     """Close step: end the offers that nobody answered in time, and those whose line has changed since."""
     still = Q(line__state=CreditLine.State.ACTIVE, line__base_limit=F("before"))
     rows = list(
-        LimitOffer.objects.select_for_update(of=("self",))
+        LimitOffer.objects.select_for_update(no_key=True, of=("self",))
         .filter(Q(expires_on__lt=on) | ~still, state__in=LimitOffer.OPEN)
         .order_by("pk")
     )

@@ -21,7 +21,9 @@ Kind = LimitChange.Kind
 
 
 def _lock(line_id: int) -> CreditLine:
-    lines = CreditLine.objects.select_for_update(of=("self",)).select_related("customer", "product")
+    lines = CreditLine.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "customer", "product"
+    )
     return lines.get(pk=line_id)
 
 

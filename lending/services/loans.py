@@ -12,8 +12,8 @@ from lending import engine
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Customer, Instalment, Loan, Transaction, User
-from lending.services import adjust, billed_ahead, checks, notices, restructure, suspense
-from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, post, post_many
+from lending.services import adjust, checks, notices, restructure, suspense
+from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, hold, post, post_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def pay_many(*, receipts: Sequence[Receipt], by: User | None, at: datetime, on: 
 
 
 def _lock(customer_ids: set[int]) -> dict[int, Customer]:
-    rows = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update()
+    rows = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update(no_key=True)
     return {row.pk: row for row in rows}
 
 
@@ -174,8 +174,7 @@ def settle(
     *, loan_id: int, key: str, by: User | None, at: datetime, on: date, channel: str = ""
 ) -> Transaction:
     """Pay the loan off today: future instalments fall away, interest counts only for the days used."""
-    billed_ahead.hold([loan_id], on=on)
-    loan = Loan.objects.select_for_update(of=("self",)).select_related("customer").get(pk=loan_id)
+    loan = hold(loan_id, on=on)
     posted = Transaction.objects.filter(key=key, loan=loan).first()
     if posted:
         return posted
@@ -259,8 +258,7 @@ def reverse(
 @transaction.atomic
 def write_off(*, loan_id: int, key: str, note: str, by: User | None, at: datetime, on: date) -> Transaction:
     """Give the loan up in the books: what is outstanding becomes a credit loss. The debt itself stands."""
-    billed_ahead.hold([loan_id], on=on)
-    loan = Loan.objects.select_for_update().get(pk=loan_id)
+    loan = hold(loan_id, on=on)
     owed = loan.principal + loan.interest + loan.fee + loan.penalty
     posted = Transaction.objects.filter(key=key, loan=loan).first()
     if posted:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from lending import bulk
 from lending.models import Application, Customer, Offer, Product
 
-OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
-APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
+APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 OF_OFFERS = "id IN (SELECT application_id FROM lending_offer WHERE id = ANY(%s::bigint[])) ORDER BY id"
 OFFERED = bulk.Select(Application, OF_OFFERS)
-OFFERED_LOCKED = bulk.Select(Application, f"{OF_OFFERS} FOR UPDATE")
+OFFERED_LOCKED = bulk.Select(Application, f"{OF_OFFERS} FOR NO KEY UPDATE")
 _ITS = "id IN (SELECT {} FROM lending_application WHERE id = ANY(%s::bigint[]))"
 _ITS_BY_OFFER = (
     "id IN (SELECT a.{} FROM lending_application a JOIN lending_offer o ON o.application_id = a.id"

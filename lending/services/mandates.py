@@ -39,7 +39,7 @@ def sign(
     checks.amount(limit, field="limit")
     if valid_to is not None and valid_to <= on:
         raise Refused("dates", _("The last day must lie in the future."), field="valid_to")
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     if customer.mandates.filter(state__in=STANDING).exists():
         raise Refused("mandate_stands", _("There is a direct debit already: end it first."))
     mandate = Mandate(
@@ -83,7 +83,11 @@ def _checked(accounts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _lock(mandate_id: int) -> Mandate:
-    return Mandate.objects.select_for_update(of=("self",)).select_related("customer").get(pk=mandate_id)
+    return (
+        Mandate.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=mandate_id)
+    )
 
 
 @transaction.atomic
@@ -119,7 +123,7 @@ def revoke(*, mandate_id: int, reason: str, by: User | None, at: datetime) -> Ma
     return mandate
 
 
-ENDED = bulk.Select(Mandate, "state = ANY(%s::text[]) AND valid_to <= %s ORDER BY id FOR UPDATE")
+ENDED = bulk.Select(Mandate, "state = ANY(%s::text[]) AND valid_to <= %s ORDER BY id FOR NO KEY UPDATE")
 
 
 @step(_("Direct debits whose last day has passed run out"))

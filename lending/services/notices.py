@@ -250,7 +250,7 @@ def revise(
             "banned_words", _("Messages do not threaten: %(word)s") % {"word": banned[0]}, field="body"
         )
     last = (
-        NoticeTemplate.objects.select_for_update()
+        NoticeTemplate.objects.select_for_update(no_key=True)
         .filter(code=code, channel=channel, language=language)
         .order_by("-version")
         .first()
@@ -301,7 +301,7 @@ def _send_batch(at: datetime, size: int, share: Share) -> int:
     due = share.of_customers(Notice.objects.filter(state=Notice.State.PENDING, send_after__lte=at))
     rows = (
         due.order_by("send_after", "pk")
-        .select_for_update(skip_locked=True, of=("self",))
+        .select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("customer")
     )
     batch = list(rows.defer("customer__id_number")[:size])
@@ -384,7 +384,7 @@ def _failed(notice: Notice, at: datetime, error: Exception) -> None:
 @transaction.atomic
 def report_delivery(*, key: str, delivered: bool, at: datetime, error: str = "") -> Notice:
     """The provider's report on a message we sent; a second report of the same changes nothing."""
-    notice = Notice.objects.select_for_update().get(key=key)
+    notice = Notice.objects.select_for_update(no_key=True).get(key=key)
     reported = Notice.State.DELIVERED if delivered else Notice.State.FAILED
     if notice.state == reported:
         return notice

@@ -27,7 +27,7 @@ def start(
 ) -> Payment:
     """Note that the customer goes to the gateway. The same reference again returns the payment that it began."""
     checks.amount(amount)
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     known = Payment.objects.filter(reference=reference, customer=customer).first() if reference else None
     if known:
         return known
@@ -52,7 +52,9 @@ def start(
 def finish(*, reference: str, ok: bool, at: datetime, on: date, error: str = "") -> Payment:
     """What the gateway said. A second word on a finished payment changes nothing."""
     payment = (
-        Payment.objects.select_for_update(of=("self",)).select_related("customer").get(reference=reference)
+        Payment.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(reference=reference)
     )
     if payment.state != Payment.State.STARTED:
         return payment

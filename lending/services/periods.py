@@ -73,7 +73,8 @@ def _reopenable(period_id: int) -> AccountingPeriod:
 def _lock(period_id: int) -> AccountingPeriod:
     """One at a time: what may be closed or opened depends on the other months."""
     periods = {
-        row.pk: row for row in AccountingPeriod.objects.order_by("month").select_for_update(of=("self",))
+        row.pk: row
+        for row in AccountingPeriod.objects.order_by("month").select_for_update(no_key=True, of=("self",))
     }
     if period_id not in periods:
         raise Refused("period", _("There is no such month."))

@@ -68,9 +68,9 @@ KEEP_PLANS = bulk.Tuples("SELECT set_config('plan_cache_mode', 'force_generic_pl
 # What is read for a posting, in one round trip. Lines are locked before loans, each by id, as everywhere.
 LINES = bulk.Select(
     CreditLine,
-    "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR UPDATE",
+    "id IN (SELECT line_id FROM lending_loan WHERE id = ANY(%s::bigint[])) ORDER BY id FOR NO KEY UPDATE",
 )
-LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+LOANS = bulk.Select(Loan, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 HISTORY = bulk.Tuples(
     "SELECT loan_id, id, key, type, value_on, amount, kind, reverses_id, details FROM lending_transaction"
     " WHERE loan_id = ANY(%s::bigint[]) ORDER BY id"
@@ -232,6 +232,21 @@ def _accounts(
     for loan_id, *past, details in history:
         accounts[loan_id].history.append(Past._make((*past, json.loads(details))))
     return accounts
+
+
+def hold(loan_id: int, *, on: date) -> Loan:
+    """The loan, locked as for a posting and with what a posting locks before it, for who looks at it and then posts:
+    a loan that is locked alone waits for its line while another that holds the line waits for the loan.
+
+    Raises Loan.DoesNotExist.
+    """
+    _billed, _lines, loans = bulk.read(
+        (billed_ahead.BILLED, [on, [loan_id]]), (LINES, [[loan_id]]), (LOANS, [[loan_id]])
+    )
+    if not loans:
+        raise Loan.DoesNotExist(f"no loan {loan_id}")
+    loan: Loan = loans[0]
+    return loan
 
 
 def lock(loan_id: int, *, on: date) -> Account:

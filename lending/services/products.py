@@ -21,7 +21,7 @@ GO_LIVE = "product.go_live"
 
 
 def _lock(product_id: int) -> Product:
-    return Product.objects.select_for_update().get(pk=product_id)
+    return Product.objects.select_for_update(no_key=True).get(pk=product_id)
 
 
 def waits_for_second(product_id: int) -> bool:
@@ -95,7 +95,9 @@ def go_live(*, product_id: int, by: User | None, at: datetime, on: date) -> Prod
     """Put the draft on sale and take the version it follows off; refused above the legal cost cap."""
     product = check_ready(product_id=product_id, on=on)
     product.go_live()
-    for older in Product.objects.select_for_update().filter(code=product.code, state=Product.State.LIVE):
+    for older in Product.objects.select_for_update(no_key=True).filter(
+        code=product.code, state=Product.State.LIVE
+    ):
         _retire(older, by, at)
     product.save()
     events.record("product.live", product, by=by, at=at, code=product.code, version=product.version)

@@ -18,7 +18,7 @@ from lending.selectors import cost, pricing
 from lending.services import booking, checks, notices, posting
 from lending.services.steps import step
 
-PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE")
+PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,9 @@ def authorise_many(
 
 
 def _lock_lines(line_ids: Sequence[int]) -> dict[int, CreditLine]:
-    rows = CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(of=("self",))
+    rows = (
+        CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(no_key=True, of=("self",))
+    )
     found = {line.pk: line for line in rows.select_related("product", "customer__industry")}
     if len(found) < len(set(line_ids)):
         raise CreditLine.DoesNotExist
@@ -238,7 +240,9 @@ def capture_many(
 
 def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
     line_ids = Purchase.objects.filter(pk__in=purchase_ids).values("line_id")
-    lines = CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(of=("self",))
+    lines = (
+        CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(no_key=True, of=("self",))
+    )
     by_id = {line.pk: line for line in lines.select_related("product", "customer")}
     purchases = {row.pk: row for row in PURCHASES(list(purchase_ids))}
     for row in purchases.values():

@@ -49,7 +49,9 @@ def reapprove(*, line_id: int, note: str, by: User | None, at: datetime, on: dat
 
     Raises Refused for a line that is closed, or that was approved again on that day or later.
     """
-    rows = CreditLine.objects.select_for_update(of=("self",)).select_related("customer", "product")
+    rows = CreditLine.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "customer", "product"
+    )
     line = rows.get(pk=line_id)
     check(line, on)
     before, line.reviewed_on = line.reviewed_on, on
@@ -64,7 +66,7 @@ def reapprove(*, line_id: int, note: str, by: User | None, at: datetime, on: dat
 def reapprove_many(line_ids: Collection[int], *, note: str, at: datetime, on: date) -> int:
     """The house approves lines again by its policy: those that have no hold, in a few statements."""
     rows: Sequence[CreditLine] = list(
-        CreditLine.objects.select_for_update(of=("self",))
+        CreditLine.objects.select_for_update(no_key=True, of=("self",))
         .filter(pk__in=line_ids, state=CreditLine.State.ACTIVE, reviewed_on__lt=on)
         .order_by("pk")
     )

@@ -17,8 +17,8 @@ from lending.engine import calendar
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import Loan, ReliefRequest, Transaction, User
-from lending.services import adjust, billed_ahead, checks, notices
-from lending.services.posting import Posting, Type, post
+from lending.services import adjust, checks, notices
+from lending.services.posting import Posting, Type, hold, post
 
 KINDS = Transaction.RESTRUCTURINGS
 # A hardship plan where nobody says otherwise: half the rate, half as many instalments again, three months' holiday.
@@ -42,8 +42,7 @@ def restructure(
 
     Refused above the product's limit, for what the engine cannot read, and where it would change nothing.
     """
-    billed_ahead.hold([loan_id], on=on)
-    loan = Loan.objects.select_for_update(of=("self",)).select_related("customer", "product").get(pk=loan_id)
+    loan = hold(loan_id, on=on)
     if known := Transaction.objects.filter(key=key).first():
         return post(_posting(loan, kind, details, key, note, known.value_on), by=by, at=at, on=on)
     check(loan, kind, on)
@@ -108,7 +107,9 @@ def _watch(loan: Loan, on: date, *, by: User | None, at: datetime) -> None:
 def _answer(loan: Loan, note: str, *, by: User | None, at: datetime) -> None:
     """The customer had asked for it: that is answered now."""
     request = (
-        ReliefRequest.objects.select_for_update().filter(loan=loan, state=ReliefRequest.State.OPEN).first()
+        ReliefRequest.objects.select_for_update(no_key=True)
+        .filter(loan=loan, state=ReliefRequest.State.OPEN)
+        .first()
     )
     if request:
         request.grant(at=at, by=by, answer=note[:300])
@@ -146,7 +147,9 @@ def ask_relief(
     *, loan_id: int, reason: str, wish: str, words: str, by: User | None, at: datetime
 ) -> ReliefRequest:
     """The customer asks for help with a loan that owes; once at a time."""
-    loan = Loan.objects.select_for_update(of=("self",)).select_related("customer").get(pk=loan_id)
+    loan = (
+        Loan.objects.select_for_update(no_key=True, of=("self",)).select_related("customer").get(pk=loan_id)
+    )
     if loan.state not in Loan.OWING:
         raise Refused("loan_closed", _("This loan owes nothing."))
     if loan.relief_requests.filter(state=ReliefRequest.State.OPEN).exists():
@@ -187,7 +190,9 @@ def decline_relief(*, request_id: int, answer: str, by: User | None, at: datetim
 
 
 def _open(request_id: int) -> ReliefRequest:
-    rows = ReliefRequest.objects.select_for_update(of=("self",)).select_related("customer", "loan")
+    rows = ReliefRequest.objects.select_for_update(no_key=True, of=("self",)).select_related(
+        "customer", "loan"
+    )
     request = rows.get(pk=request_id)
     if request.state != ReliefRequest.State.OPEN:
         raise Refused("answered", _("This request has been answered already."))

@@ -116,13 +116,13 @@ def pay_out(money: UnappliedMoney, amount: Decimal, *, key: str, on: date) -> No
 def lock(paid: Transaction) -> None:
     """Lock the money that a payment was made of, before its loan is: the order of all who use it."""
     money = UnappliedMove.objects.filter(key=paid.payment_key, kind=Kind.APPLIED).values("money_id")
-    list(UnappliedMoney.objects.filter(pk__in=money).select_for_update().values_list("pk"))
+    list(UnappliedMoney.objects.filter(pk__in=money).select_for_update(no_key=True).values_list("pk"))
 
 
 def restore(paid: Transaction, *, by: User | None, at: datetime, on: date) -> None:
     """A payment made of suspense money was reversed: the books put it back there, and so do we."""
     move = UnappliedMove.objects.get(key=paid.payment_key, kind=Kind.APPLIED)
-    money = UnappliedMoney.objects.select_for_update(of=("self",)).get(pk=move.money_id)
+    money = UnappliedMoney.objects.select_for_update(no_key=True, of=("self",)).get(pk=move.money_id)
     UnappliedMove.objects.create(
         money=money,
         kind=Kind.RESTORED,

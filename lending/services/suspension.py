@@ -116,7 +116,7 @@ def resume_many(
 
 def _lock(loan_ids: Sequence[int], reason: str) -> list[Loan]:
     checks.reason(reason, field="reason")
-    loans = list(Loan.objects.filter(pk__in=loan_ids).order_by("pk").select_for_update())
+    loans = list(Loan.objects.filter(pk__in=loan_ids).order_by("pk").select_for_update(no_key=True))
     if len(loans) < len(set(loan_ids)):
         raise Refused("loan", _("There is no such loan."), field="loan")
     return loans
@@ -182,7 +182,7 @@ def end_closed(*, on: date, at: datetime) -> int:
     """Suspensions of loans that are paid or given up end. What a write-off took with it was never income: it lowers
     the loss, not the income. Called by the daily close before it books to the targets."""
     ended = list(
-        InterestSuspension.objects.select_for_update(of=("self",))
+        InterestSuspension.objects.select_for_update(no_key=True, of=("self",))
         .filter(until=None)
         .exclude(loan__state__in=Loan.OWING)
         .select_related("loan")

@@ -19,7 +19,7 @@ MAY_BE_PLANNED = (State.SUBMITTED, State.REFERRED, State.OFFERED)
 def plan(*, application_id: int, first: Decimal, by: User | None, at: datetime) -> Application:
     """Pay out only `first` when the customer accepts."""
     checks.amount(first, field="first")
-    rows = Application.objects.select_for_update(of=("self",)).select_related("product")
+    rows = Application.objects.select_for_update(no_key=True, of=("self",)).select_related("product")
     application = rows.get(pk=application_id)
     if application.product.kind != Product.Kind.LOAN or application.state not in MAY_BE_PLANNED:
         raise Refused("no_tranches", _("This application pays out no tranches."))

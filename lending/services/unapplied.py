@@ -189,11 +189,11 @@ def _moved(money: UnappliedMoney, amount: Decimal, key: str) -> bool:
 
 
 def _lock(unapplied_id: int) -> UnappliedMoney:
-    return UnappliedMoney.objects.select_for_update(of=("self",)).get(pk=unapplied_id)
+    return UnappliedMoney.objects.select_for_update(no_key=True, of=("self",)).get(pk=unapplied_id)
 
 
 def _lock_customer(customer_id: int) -> None:
-    list(Customer.objects.filter(pk=customer_id).select_for_update().values_list("pk"))
+    list(Customer.objects.filter(pk=customer_id).select_for_update(no_key=True).values_list("pk"))
 
 
 def ask_set_aside(

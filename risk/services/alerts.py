@@ -40,5 +40,7 @@ def lift(*, alert_id: int, note: str, by: User, at: datetime) -> Alert:
 def lock(alert_id: int) -> Alert:
     """The alert under lock, after its line: the order in which events take them too."""
     line_id = Alert.objects.values_list("line_id", flat=True).get(pk=alert_id)
-    CreditLine.objects.select_for_update().get(pk=line_id)
-    return Alert.objects.select_for_update(of=("self",)).select_related("control").get(pk=alert_id)
+    CreditLine.objects.select_for_update(no_key=True).get(pk=line_id)
+    return (
+        Alert.objects.select_for_update(no_key=True, of=("self",)).select_related("control").get(pk=alert_id)
+    )

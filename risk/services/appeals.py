@@ -22,7 +22,11 @@ LONGEST = 2000
 def open(*, line_id: int, text: str, by: User | None, at: datetime) -> Appeal:
     """Put a line's cut or suspension before a person; one at a time, and only while there is one."""
     text = _text(text, "text")
-    line = CreditLine.objects.select_for_update(of=("self",)).select_related("customer").get(pk=line_id)
+    line = (
+        CreditLine.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=line_id)
+    )
     alert = _standing(line).first()
     review = reviewed_cut(line)
     if alert is None and review is None and not _held(line):
@@ -45,8 +49,12 @@ def decide(*, appeal_id: int, uphold: bool, answer: str, by: User, at: datetime)
     """Answer an appeal. Upheld, everything that controls did to the line is undone; a customer never decides."""
     answer = _text(answer, "answer")
     line_id = Appeal.objects.values_list("line_id", flat=True).get(pk=appeal_id)
-    line = CreditLine.objects.select_for_update().get(pk=line_id)
-    appeal = Appeal.objects.select_for_update(of=("self",)).select_related("customer").get(pk=appeal_id)
+    line = CreditLine.objects.select_for_update(no_key=True).get(pk=line_id)
+    appeal = (
+        Appeal.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=appeal_id)
+    )
     if by is None or not by.is_staff:
         raise Refused("staff_only", _("Only staff decide appeals."))
     (appeal.uphold if uphold else appeal.reject)(answer=answer, by=by, at=at)

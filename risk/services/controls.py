@@ -73,7 +73,7 @@ def release(*, on: date, at: datetime) -> int:
 
 
 def _lock(found: QuerySet[CreditLine]) -> list[CreditLine]:
-    return list(found.select_for_update(of=("self",)).select_related("customer").order_by("pk"))
+    return list(found.select_for_update(no_key=True, of=("self",)).select_related("customer").order_by("pk"))
 
 
 def _latest(customer_ids: Iterable[int]) -> Latest:
@@ -111,7 +111,7 @@ def _judge(
 @transaction.atomic
 def set_levels(*, control_id: int, by: User, at: datetime, **levels: Any) -> Control:
     """Change when a control trips and what it does; raises `Refused` when the levels contradict each other."""
-    control = Control.objects.select_for_update().get(pk=control_id)
+    control = Control.objects.select_for_update(no_key=True).get(pk=control_id)
     before = {name: getattr(control, name) for name in levels}
     for name, value in levels.items():
         setattr(control, name, value)

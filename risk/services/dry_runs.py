@@ -17,7 +17,7 @@ MOST = 5_000
 def run(*, policy_id: int, by: User | None, at: datetime, on: date, most: int = MOST) -> DryRun:
     """Judge the newest `most` assessments of the segment again by this policy, with the models that scored them and
     what was known then, beside what has become of them by `on`. Takes the place of an earlier trial."""
-    policy = PolicyVersion.objects.select_for_update().get(pk=policy_id)
+    policy = PolicyVersion.objects.select_for_update(no_key=True).get(pk=policy_id)
     DryRun.objects.filter(policy=policy).delete()
     found = dry_run.newest(policy, most)
     known = dry_run.outcomes([one.application_id for one in found], on)

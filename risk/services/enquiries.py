@@ -48,7 +48,7 @@ def ask(*, customer_id: int, kind: str, by: User | None, at: datetime) -> Enquir
 
 @transaction.atomic
 def _open(customer_id: int, kind: str, source: bureaus.Source, by: User | None, at: datetime) -> Enquiry:
-    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    customer = Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     purpose = PURPOSES[Enquiry.Kind(kind)]
     consent = customer.consents.filter(purpose=purpose, withdrawn_at=None).first()
     if consent is None:

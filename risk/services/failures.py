@@ -28,7 +28,7 @@ def ready(waiting: QuerySet[Application], at: datetime) -> QuerySet[Application]
 @transaction.atomic
 def note(*, application_id: int, error: Exception, at: datetime) -> ScoringFailure:
     """Write a failure down in a transaction of its own, since that of the scoring is undone."""
-    Application.objects.select_for_update().get(pk=application_id)
+    Application.objects.select_for_update(no_key=True).get(pk=application_id)
     row = ScoringFailure.objects.filter(application_id=application_id).first()
     row = row or ScoringFailure(application_id=application_id)
     pause = BACKOFF[min(row.attempts, len(BACKOFF) - 1)]
@@ -45,7 +45,7 @@ def note(*, application_id: int, error: Exception, at: datetime) -> ScoringFailu
 def settle(*, application_ids: Collection[int]) -> int:
     """Those of them that were scored after all are no failures any more."""
     rows = list(
-        ScoringFailure.objects.select_for_update(of=("self",)).filter(
+        ScoringFailure.objects.select_for_update(no_key=True, of=("self",)).filter(
             application_id__in=application_ids, state=State.RETRYING, application__assessment__isnull=False
         )
     )
@@ -87,6 +87,6 @@ def refer(*, failure_id: int, by: User, at: datetime, on: date) -> ScoringFailur
 def _locked(failure_id: int) -> ScoringFailure:
     """The row under lock, after its application: in the order in which everybody locks."""
     application_id = ScoringFailure.objects.values_list("application_id", flat=True).get(pk=failure_id)
-    Application.objects.select_for_update().get(pk=application_id)
-    rows = ScoringFailure.objects.select_for_update(of=("self",)).select_related("application")
+    Application.objects.select_for_update(no_key=True).get(pk=application_id)
+    rows = ScoringFailure.objects.select_for_update(no_key=True, of=("self",)).select_related("application")
     return rows.get(pk=failure_id)

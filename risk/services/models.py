@@ -97,5 +97,5 @@ def _retire(model: ModelVersion, by: User | None, at: datetime) -> None:
 def _lock(model_id: int) -> ModelVersion:
     """The model, under the lock of all versions of its segment: two promotions wait for each other."""
     segment = ModelVersion.objects.values_list("segment", flat=True).get(pk=model_id)
-    versions = ModelVersion.objects.select_for_update().filter(segment=segment).order_by("pk")
+    versions = ModelVersion.objects.select_for_update(no_key=True).filter(segment=segment).order_by("pk")
     return next(version for version in versions if version.pk == model_id)

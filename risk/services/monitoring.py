@@ -50,7 +50,7 @@ def measure_month(*, month: date, at: datetime) -> list[Reading]:
 @transaction.atomic
 def measure(*, model: ModelVersion, month: date, at: datetime) -> Reading:
     """The reading of one model over a month; the one that stands when there is one."""
-    ModelVersion.objects.select_for_update().get(pk=model.pk)
+    ModelVersion.objects.select_for_update(no_key=True).get(pk=model.pk)
     if standing := Reading.objects.filter(model=model, month=month).first():
         return standing
     card = model.scorecard
@@ -81,7 +81,7 @@ def measure(*, model: ModelVersion, month: date, at: datetime) -> Reading:
 def answer(*, reading_id: int, text: str, by: User, at: datetime) -> Reading:
     """What an analyst found behind an alarm and what is done about it. Once, and never changed."""
     checks.reason(text, field="answer")
-    reading = Reading.objects.select_for_update().get(pk=reading_id)
+    reading = Reading.objects.select_for_update(no_key=True).get(pk=reading_id)
     if reading.level == Reading.Level.STABLE:
         raise Refused("no_alarm", _("There is no alarm to answer."))
     if reading.answered_at:

@@ -199,7 +199,7 @@ def _retire(version: PolicyVersion, by: User | None, at: datetime) -> None:
 def _lock(policy_id: int) -> PolicyVersion:
     """The policy, under the lock of all versions of its segment: two releases wait for each other."""
     segment = PolicyVersion.objects.values_list("segment", flat=True).get(pk=policy_id)
-    versions = PolicyVersion.objects.select_for_update().filter(segment=segment).order_by("pk")
+    versions = PolicyVersion.objects.select_for_update(no_key=True).filter(segment=segment).order_by("pk")
     return next(version for version in versions if version.pk == policy_id)
 
 

@@ -86,7 +86,7 @@ def _score(
     night: ScoreNight, models: dict[str, ModelVersion], at: datetime, failed: set[int], taken: list[int]
 ) -> int | None:
     waiting = ScoreChunk.objects.filter(night=night, done_at=None, attempts__lt=TRIES).exclude(pk__in=failed)
-    chunk = waiting.select_for_update(skip_locked=True).order_by("first_id").first()
+    chunk = waiting.select_for_update(no_key=True, skip_locked=True).order_by("first_id").first()
     if chunk is None:
         return None
     taken.append(chunk.pk)

@@ -66,7 +66,7 @@ def _act(cases: Sequence[Candidate], found: Rules, on: date, at: datetime) -> tu
         return 0, 0
     locked = {
         line.pk: line
-        for line in CreditLine.objects.select_for_update(of=("self",))
+        for line in CreditLine.objects.select_for_update(no_key=True, of=("self",))
         .select_related("customer", "product")
         .filter(pk__in=[case.line_id for case in cases])
         .order_by("pk")

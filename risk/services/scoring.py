@@ -175,7 +175,7 @@ class _Case:
 
 def _claim(application_ids: Sequence[int]) -> list[Application]:
     """The applications under lock, without those that another worker has or has decided."""
-    rows = Application.objects.select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    rows = Application.objects.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")
     found = rows.select_related("customer__industry", "product").filter(pk__in=application_ids, **WAITING)
     by_id = {row.pk: row for row in found}
     return [by_id[pk] for pk in application_ids if pk in by_id]

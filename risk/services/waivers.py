@@ -106,4 +106,4 @@ def revoke(*, waiver_id: int, opinion: str, by: User, at: datetime) -> FeatureWa
 
 def _locked(waiver_id: int, opinion: str) -> FeatureWaiver:
     checks.reason(opinion, field="opinion")
-    return FeatureWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
+    return FeatureWaiver.objects.select_for_update(no_key=True, of=("self",)).get(pk=waiver_id)

@@ -51,7 +51,7 @@ def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _follow_up(ids: Sequence[int], owed: Mapping[int, arrears.Owed], *, on: date, at: datetime) -> int:
     """Close the cases among these of whom nothing is overdue, take over the figures of the others."""
-    cases = list(_open_cases().filter(pk__in=unnested(ids)).select_for_update(of=("self",)))
+    cases = list(_open_cases().filter(pk__in=unnested(ids)).select_for_update(no_key=True, of=("self",)))
     gone = [case for case in cases if case.customer_id not in owed]
     changed = [case for case in cases if _follow(case, owed.get(case.customer_id), on)]
     _close(gone, on=on, at=at)
@@ -185,7 +185,11 @@ def _probability_of_default(customer_ids: Sequence[int]) -> dict[int, Decimal]:
 
 def lock(case_id: int) -> Case:
     """The case, locked; raises Refused when it is closed."""
-    case = Case.objects.select_for_update(of=("self",)).select_related("customer", "strategy").get(pk=case_id)
+    case = (
+        Case.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer", "strategy")
+        .get(pk=case_id)
+    )
     if not case.is_open:
         raise Refused("case_closed", _("The case is closed: nothing is overdue."))
     return case

@@ -208,9 +208,11 @@ def _lock(contact_id: int | None, case_id: int | None) -> tuple[Contact | None, 
         case_id = Contact.objects.values_list("case_id", flat=True).get(pk=contact_id)
     if case_id is None:
         raise Refused("no_case", _("There is no case that this belongs to."))
-    case = Case.objects.select_for_update(of=("self",)).select_related("customer").get(pk=case_id)
+    case = (
+        Case.objects.select_for_update(no_key=True, of=("self",)).select_related("customer").get(pk=case_id)
+    )
     if contact_id is not None:
-        planned = Contact.objects.select_for_update(of=("self",)).get(pk=contact_id)
+        planned = Contact.objects.select_for_update(no_key=True, of=("self",)).get(pk=contact_id)
     if not case.is_open:
         raise Refused("case_closed", _("The case is closed: nothing is overdue."))
     return planned, case
@@ -322,7 +324,7 @@ def stop(
 @transaction.atomic
 def lift_stop(*, stop_id: int, by: User | None, at: datetime) -> StopRequest:
     """The customer agrees to be contacted this way again; lifting twice changes nothing."""
-    request = StopRequest.objects.select_for_update().get(pk=stop_id)
+    request = StopRequest.objects.select_for_update(no_key=True).get(pk=stop_id)
     if request.lifted_at is None:
         request.lifted_at = at
         request.save(update_fields=["lifted_at"])

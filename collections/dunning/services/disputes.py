@@ -33,7 +33,7 @@ def open(
     somebody else's loan, or a dispute that is open already.
     """
     checks.amount(amount)
-    Customer.objects.select_for_update().get(pk=customer_id)
+    Customer.objects.select_for_update(no_key=True).get(pk=customer_id)
     if not reason.strip():
         raise Refused("reason", _("What is disputed, and why?"), field="reason")
     loans = Loan.objects.filter(customer_id=customer_id, state__in=Loan.OWING)
@@ -68,7 +68,11 @@ def resolve(
 
     Raises Refused for another outcome or without an answer, TransitionNotAllowed when it was answered before.
     """
-    dispute = Dispute.objects.select_for_update(of=("self",)).select_related("customer").get(pk=dispute_id)
+    dispute = (
+        Dispute.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=dispute_id)
+    )
     ways = {
         Dispute.State.UPHELD: dispute.uphold,
         Dispute.State.REJECTED: dispute.reject,

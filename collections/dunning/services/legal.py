@@ -113,8 +113,12 @@ def advance(
     is missing, TransitionNotAllowed for a step that does not follow.
     """
     case_id = LegalMatter.objects.values_list("case_id", flat=True).get(pk=matter_id)
-    case = Case.objects.select_for_update(of=("self",)).get(pk=case_id)
-    matter = LegalMatter.objects.select_for_update(of=("self",)).select_related("customer").get(pk=matter_id)
+    case = Case.objects.select_for_update(no_key=True, of=("self",)).get(pk=case_id)
+    matter = (
+        LegalMatter.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=matter_id)
+    )
     if to == State.FILED:
         _need(court, "court", _("Which court?"))
         matter.file(on=on, court=court.strip(), reference=reference.strip())
@@ -162,7 +166,11 @@ def add_cost(
     checks.amount(amount)
     if kind not in LegalCost.Kind.values:
         raise Refused("kind", _("Choose what it was for."), field="kind")
-    matter = LegalMatter.objects.select_for_update(of=("self",)).select_related("customer").get(pk=matter_id)
+    matter = (
+        LegalMatter.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=matter_id)
+    )
     cost = LegalCost.objects.create(
         matter=matter, kind=kind, amount=amount, spent_on=spent_on, note=note[:200], by=by
     )
@@ -173,7 +181,11 @@ def add_cost(
 @transaction.atomic
 def add_document(*, matter_id: int, title: str, file: File, by: User | None, at: datetime) -> LegalDocument:
     """Keep a paper of a matter, with its fingerprint."""
-    matter = LegalMatter.objects.select_for_update(of=("self",)).select_related("customer").get(pk=matter_id)
+    matter = (
+        LegalMatter.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("customer")
+        .get(pk=matter_id)
+    )
     _need(title, "title", _("Give the paper a title."))
     content = file.read()
     file.seek(0)

@@ -69,8 +69,8 @@ def _all_owed(customer_id: int) -> Decimal:
 def cancel(*, promise_id: int, by: User | None, at: datetime, on: date) -> Promise:
     """Take a promise off the books, because another agreement takes its place."""
     case_id = Promise.objects.values_list("case_id", flat=True).get(pk=promise_id)
-    case = Case.objects.select_for_update().get(pk=case_id)
-    promise = Promise.objects.select_for_update(of=("self",)).get(pk=promise_id)
+    case = Case.objects.select_for_update(no_key=True).get(pk=case_id)
+    promise = Promise.objects.select_for_update(no_key=True, of=("self",)).get(pk=promise_id)
     promise.cancel(on=on)
     promise.save(update_fields=["state", "judged_on"])
     if case.is_open:
@@ -89,7 +89,7 @@ def judge(*, on: date, at: datetime) -> int:
     """
     turn.take()
     rows = Promise.objects.filter(state=Promise.State.OPEN).order_by("pk")
-    promises = list(rows.select_for_update(of=("self",)).select_related("case", "customer"))
+    promises = list(rows.select_for_update(no_key=True, of=("self",)).select_related("case", "customer"))
     if not promises:
         return 0
     payments = _payments(promises)

@@ -62,7 +62,7 @@ def _work_cases(on: date, at: datetime) -> int:
 
 def _work_part(ids: Sequence[int], on: date, at: datetime) -> int:
     rows = Case.objects.filter(pk__in=arrears.unnested(ids)).order_by("pk").select_related("customer")
-    cases = list(rows.select_for_update(of=("self",)).defer("customer__id_number"))
+    cases = list(rows.select_for_update(no_key=True, of=("self",)).defer("customer__id_number"))
     plans = _plans({case.strategy_id for case in cases})
     taken = _taken(cases)
     promised = _promised(cases)
@@ -228,7 +228,7 @@ def _reminders(bills: Sequence[tuple[StrategyStep, Bill]]) -> list[contacts.Wish
 @transaction.atomic
 def new_version(*, strategy_id: int, by: User | None, at: datetime) -> Strategy:
     """A draft with the same steps, to be changed and then put in force."""
-    source = Strategy.objects.select_for_update().get(pk=strategy_id)
+    source = Strategy.objects.select_for_update(no_key=True).get(pk=strategy_id)
     last = Strategy.objects.filter(name=source.name).order_by("-version").values_list("version", flat=True)
     draft = Strategy.objects.create(name=source.name, version=(last.first() or 0) + 1)
     steps = list(source.steps.all())
@@ -279,7 +279,7 @@ def remove_step(*, strategy_id: int, code: str, by: User | None, at: datetime) -
 
 
 def _draft(strategy_id: int) -> Strategy:
-    strategy = Strategy.objects.select_for_update().get(pk=strategy_id)
+    strategy = Strategy.objects.select_for_update(no_key=True).get(pk=strategy_id)
     if strategy.state != Strategy.State.DRAFT:
         raise Refused("frozen", _("Only a draft can be changed: make a new version."))
     return strategy
@@ -292,7 +292,7 @@ def publish(*, strategy_id: int, by: User | None, at: datetime) -> Strategy:
     Raises Refused when the steps contradict each other, TransitionNotAllowed when it is no draft.
     """
     turn.take()
-    rows = Strategy.objects.select_for_update().order_by("pk")
+    rows = Strategy.objects.select_for_update(no_key=True).order_by("pk")
     draft, live = rows.get(pk=strategy_id), rows.filter(state=Strategy.State.LIVE).first()
     steps = [step.as_plain() for step in draft.steps.all()]
     faults = engine.faults(steps) if steps else [str(_("it has no steps"))]
