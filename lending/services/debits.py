@@ -224,14 +224,14 @@ def _product(debit: Debit) -> str:
 @transaction.atomic
 def _hear(attempt_id: int, answer: gateways.Taken, *, on: date, at: datetime) -> None:
     """What the gateway said. A second word on the same attempt changes nothing."""
+    debit = Debit.objects.select_for_update(no_key=True, of=("self",)).get(attempts=attempt_id)
     attempt = (
-        DebitAttempt.objects.select_for_update(no_key=True, of=("self",))
+        debit.attempts.select_for_update(no_key=True, of=("self",))
         .select_related("account")
         .get(pk=attempt_id)
     )
     if attempt.state != DebitAttempt.State.SENT or answer.code == "UNKNOWN":
         return
-    debit = Debit.objects.select_for_update(no_key=True, of=("self",)).get(pk=attempt.debit_id)
     attempt.finished_at = at
     if answer.ok:
         attempt.succeed()

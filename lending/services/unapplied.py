@@ -130,8 +130,8 @@ def apply(
     off takes it as a recovery.
     """
     checks.amount(amount)
-    if customer_id is not None:
-        _lock_customer(customer_id)
+    payer = Q(loans=loan_id) if loan_id else Q(pk=customer_id or 0)
+    _lock_customers(Customer.objects.filter(payer).values("pk"))
     money = _lock(unapplied_id)
     if _moved(money, amount, key):
         return money
@@ -192,8 +192,9 @@ def _lock(unapplied_id: int) -> UnappliedMoney:
     return UnappliedMoney.objects.select_for_update(no_key=True, of=("self",)).get(pk=unapplied_id)
 
 
-def _lock_customer(customer_id: int) -> None:
-    list(Customer.objects.filter(pk=customer_id).select_for_update(no_key=True).values_list("pk"))
+def _lock_customers(ids: QuerySet) -> None:
+    """Before their money and their loans."""
+    list(Customer.objects.filter(pk__in=ids).order_by("pk").select_for_update(no_key=True).values_list("pk"))
 
 
 def ask_set_aside(
@@ -318,6 +319,7 @@ def apply_unapplied(*, on: date, at: datetime) -> int:
     """Close step: money held for a customer pays what has fallen due by the end of that day, oldest receipt first."""
     if not _usable(on).exists():
         return 0
+    _lock_customers(_usable(on).values("customer_id"))
     count = _post_dated(on, at)
     due = _due(on)
     held = _usable(on).filter(customer_id__in=due).order_by("customer_id", "received_on", "pk")

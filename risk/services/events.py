@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from lending.errors import Refused
-from lending.models import User
+from lending.models import Customer, User
 from risk.daysums import AGGREGATES, COLUMNS, SUMS
 from risk.models import PlatformEvent
 from risk.services import controls
@@ -131,17 +131,9 @@ def _checked(rows: Sequence[EventRow], now: datetime) -> tuple[list[_Event], lis
 
 
 def _customers(refs: set[str]) -> dict[str, int]:
-    """Ids by reference. The rows are held until the end: deferred foreign keys would only ask for them at
-    commit, after the locks on lines, and so in the wrong order."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT platform_ref, id FROM lending_customer WHERE platform_ref = ANY(%s)
-            ORDER BY id FOR KEY SHARE
-            """,
-            [[ref for ref in refs if not UNSTORABLE.search(ref)]],
-        )
-        return dict(cursor.fetchall())
+    """Ids by reference."""
+    storable = [ref for ref in refs if not UNSTORABLE.search(ref)]
+    return dict(Customer.objects.filter(platform_ref__in=storable).values_list("platform_ref", "pk"))
 
 
 def _check(index: int, row: EventRow, customers: Mapping[str, int], now: datetime) -> _Event:

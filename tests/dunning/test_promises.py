@@ -12,6 +12,7 @@ from lending.errors import Refused
 from lending.models import BusinessDate, Event, Notice
 from lending.services import loans
 from tests.dunning.conftest import moment
+from tests.lending.race_support import waiting_for
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -182,3 +183,12 @@ def test_judging_again_changes_nothing(case, take, pay, work):
     counts = [Notice.objects.count(), Event.objects.count()]
     work(hour=15)
     assert [Notice.objects.count(), Event.objects.count()] == counts
+
+
+@pytest.mark.django_db(transaction=True)
+def test_judging_waits_for_a_case_before_it_takes_its_promises(take, case):
+    """As whoever takes or cancels one does: they hold the case already when they come to the promise."""
+    take()
+    day = BusinessDate.current()
+    with waiting_for(Case.objects.filter(pk=case.pk), lambda: promises.judge(on=day, at=moment(day))):
+        assert Promise.objects.select_for_update(nowait=True).exists()

@@ -2,18 +2,16 @@
 checks (that the customer of a notice exists) waits for nobody who works for that customer."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 
 from lending.errors import Refused
 from lending.models import CreditLine, Loan
 from lending.services import adjust, loans, restructure
 
 from .conftest import MONDAY, moment
+from .race_support import in_turn, waiting_for
 from .test_races import D, bought, line  # noqa: F401
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,44 +48,6 @@ SERVICES: dict[str, Callable[[Loan], Any]] = {
 }
 
 
-def in_turn(held: CreditLine, *calls: Callable[[], Any]) -> list[Any]:
-    """What the calls return when each comes to wait for the line, one after the other, before we let it go;
-    refusals come back as values."""
-
-    def one(call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except Refused as refused:
-            return refused
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        with transaction.atomic():
-            CreditLine.objects.select_for_update().get(pk=held.pk)
-            ends: list[Future] = []
-            for call in calls:
-                ends.append(pool.submit(one, call))
-                _until_waiting(len(ends))
-        return [end.result(timeout=30) for end in ends]
-
-
-def _until_waiting(count: int) -> None:
-    end = monotonic() + 10
-    while _waiting() < count:
-        assert monotonic() < end, "it never came to wait for the line"
-        sleep(0.01)
-
-
-def _waiting() -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted AND pid IN (SELECT l.pid FROM pg_locks l"
-            " JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database())"
-        )
-        return int(cursor.fetchone()[0])
-
-
 @pytest.fixture
 def owing(line: CreditLine) -> Loan:  # noqa: F811
     loan = bought(line)
@@ -97,21 +57,15 @@ def owing(line: CreditLine) -> Loan:  # noqa: F811
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_who_waits_for_the_line_holds_no_loan(owing: Loan, name: str) -> None:
-    def locks_the_loan() -> bool:
-        return Loan.objects.select_for_update(nowait=True).filter(pk=owing.pk).exists()
-
-    service = SERVICES[name]
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            CreditLine.objects.select_for_update().get(pk=owing.line_id)
-            end = pool.submit(lambda: (service(owing), connection.close()))
-            _until_waiting(1)
-            assert locks_the_loan()
-        end.result(timeout=30)
+    loan = Loan.objects.filter(pk=owing.pk)
+    with waiting_for(CreditLine.objects.filter(pk=owing.line_id), lambda: SERVICES[name](owing)):
+        assert loan.select_for_update(nowait=True).exists()
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_payment_of_the_customer_that_waits_holds_up_no_commit(owing: Loan, name: str) -> None:
-    first, second = in_turn(owing.line, lambda: SERVICES[name](owing), lambda: paid(owing))
+    first, second = in_turn(
+        CreditLine.objects.filter(pk=owing.line_id), lambda: SERVICES[name](owing), lambda: paid(owing)
+    )
     assert not isinstance(first, Refused)
     assert isinstance(second, Refused) == (name in ("settle", "write off"))  # then nothing is owed

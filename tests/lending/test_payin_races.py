@@ -17,9 +17,12 @@ from django_fsm import TransitionNotAllowed
 
 from lending import reference
 from lending.errors import Refused
+from lending.gateways.base import Taken
 from lending.models import (
     BankLine,
     BusinessDate,
+    Customer,
+    Debit,
     DebitAttempt,
     Loan,
     PaymentFile,
@@ -45,7 +48,7 @@ from lending.services.bulk_payments import Options
 from tests.support import eventually
 
 from .conftest import MONDAY, moment
-from .race_support import at_once
+from .race_support import at_once, waiting_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -131,6 +134,30 @@ def test_held_money_applied_by_two_at_once_is_not_spent_twice(
     assert payin.suspense_difference() == 0
 
 
+def test_held_money_waits_for_the_payer_of_the_loan_before_it_takes_the_loan(loan: Loan) -> None:
+    money = unapplied.hold(amount=D("100"), received_on=MONDAY, key="k", **STAMP)
+    apply = lambda: unapplied.apply(  # noqa: E731
+        unapplied_id=money.pk, loan_id=loan.pk, amount=D("80"), key="a", **STAMP
+    )
+    with waiting_for(Customer.objects.filter(pk=loan.customer_id), apply):
+        assert Loan.objects.select_for_update(nowait=True).exists()
+
+
+def test_the_close_takes_all_payers_before_it_posts_what_is_held(loan: Loan) -> None:
+    """Else it would come for the first again with a loan of the last in hand, and who pays for both waits."""
+    other = bought("二")
+    for one in (loan, other):
+        unapplied.repay(
+            loan_id=one.pk, amount=D("5"), value_on=MONDAY + timedelta(days=1), key=str(one), **STAMP
+        )
+    close.close_day(at=moment(MONDAY, 23))
+    day = MONDAY + timedelta(days=1)
+    use = lambda: unapplied.apply_unapplied(on=day, at=moment(day))  # noqa: E731
+    with waiting_for(Customer.objects.filter(pk=other.customer_id), use):
+        assert Loan.objects.select_for_update(nowait=True).count() == 2
+    assert repayments() == [D("5.00"), D("5.00")]
+
+
 def test_one_bank_line_matched_by_two_officers_at_once_posts_once(
     loan: Loan, together: Callable[..., list]
 ) -> None:
@@ -179,7 +206,12 @@ def test_two_debit_workers_take_the_money_once(
     work = lambda: debits.collect(on=due_on, at=at)  # noqa: E731
     assert sum(together(work, work, work)) == 1
     assert len(repayments()) == 1
-    assert DebitAttempt.objects.get().state == "PAID"
+    attempt = DebitAttempt.objects.get()
+    assert attempt.state == "PAID"
+    hear = lambda: debits._hear(attempt.pk, Taken("OK"), on=due_on, at=at)  # noqa: E731
+    with waiting_for(Debit.objects.all(), hear):
+        assert DebitAttempt.objects.select_for_update(nowait=True).exists()
+    assert len(repayments()) == 1
 
 
 WORK = """

@@ -88,8 +88,7 @@ def judge(*, on: date, at: datetime) -> int:
     it.
     """
     turn.take()
-    rows = Promise.objects.filter(state=Promise.State.OPEN).order_by("pk")
-    promises = list(rows.select_for_update(no_key=True, of=("self",)).select_related("case", "customer"))
+    promises = _lock_open()
     if not promises:
         return 0
     payments = _payments(promises)
@@ -106,6 +105,14 @@ def judge(*, on: date, at: datetime) -> int:
     )
     _tell(judged, on=on, at=at)
     return len(judged)
+
+
+def _lock_open() -> list[Promise]:
+    """The open promises, locked after their cases, as whoever takes or cancels one does it."""
+    rows = Promise.objects.filter(state=Promise.State.OPEN).order_by("pk")
+    held = Case.objects.filter(pk__in=rows.values("case_id")).order_by("pk").select_for_update(no_key=True)
+    promises = rows.filter(case_id__in=[case_id for (case_id,) in held.values_list("pk")])
+    return list(promises.select_for_update(no_key=True, of=("self",)).select_related("case", "customer"))
 
 
 def _judge(promise: Promise, payments: Sequence[tuple[date, Decimal]], on: date) -> bool:
