@@ -116,7 +116,8 @@ def one_day(name: str, day: date, size: int) -> list[dict[str, Any]]:
     parts: dict[str, Callable[[], int]] = {
         "follow the arrears": lambda: cases.refresh(**when),
         "judge promises": lambda: promises.judge(**when),
-        "plan contacts": lambda: strategy.work(**when),
+        "plan contacts": lambda: strategy.work_cases(**when),
+        "plan reminders": lambda: strategy.remind(**when),
     }
     return [timed(f"{name}: {part}", action, size) for part, action in parts.items()]
 

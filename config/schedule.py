@@ -1,50 +1,76 @@
 """What happens when: the one place that says it. Times are those of settings.TIME_ZONE."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from celery.schedules import crontab
 
-# The daily close, step by step, in order. Each is a dotted path of a service that takes the business date.
-CLOSE_STEPS: list[str] = [
-    "lending.services.applications.expire",
-    "lending.services.approvals.expire",
-    "lending.services.mandates.expire",
-    "lending.services.purchases.expire",
-    "lending.services.collateral.lapse",
-    "lending.services.lines.end_temporary_limits",
-    "lending.services.statements.issue",
-    "lending.services.unapplied.apply_unapplied",
-    "lending.services.arrears.hold",
-    "risk.services.controls.release",
-    # Limits over life: what ran out, who may have more or less, and whose yearly approval is missing.
-    "lending.services.limit_offers.expire",
-    "risk.services.reviews.review",
-    "lending.services.reapproval.hold",
-    # How bad each loan is at the end of the day.
-    "lending.services.classes.measure",
-    "lending.services.classes.classify",
-    "lending.services.suspension.follow",
-    "lending.services.reclassification.follow",
-    # What the book looked like, before tomorrow changes it.
-    "lending.services.history.prepare",
-    "lending.services.history.snapshot",
-    "lending.services.history.summarise",
-    # The books of the day are complete: what was earned stands in them.
-    "lending.services.interest.accrue_interest",
-    # At a month end: what is expected to be lost, before the books of the day are summed up.
-    "lending.services.provisioning.observe",
-    "lending.services.provisioning.measure",
-    "lending.services.provisioning.book",
-    "lending.services.books.keep",
-    "lending.services.sample.compare",
+# The daily close, step by step, in order. Each is a dotted path of a service that takes the business date. Lists in a
+# tuple are lanes, done side by side by several workers: what one writes, the other neither reads nor locks.
+CLOSE_PLAN: list[str | tuple[list[str], ...]] = [
+    (
+        [
+            "lending.services.applications.expire",
+            "lending.services.approvals.expire",
+            "lending.services.mandates.expire",
+            "lending.services.purchases.expire",
+            "lending.services.collateral.lapse",
+            "lending.services.lines.end_temporary_limits",
+        ],
+        [
+            "lending.services.statements.issue",
+            "lending.services.unapplied.apply_unapplied",
+        ],
+    ),
+    (
+        # What becomes of the lines: what ran out, who may have more or less, whose yearly approval is missing.
+        [
+            "lending.services.arrears.hold",
+            "risk.services.controls.release",
+            "lending.services.limit_offers.expire",
+            "risk.services.reviews.review",
+            "lending.services.reapproval.hold",
+        ],
+        [
+            # How bad each loan is at the end of the day.
+            "lending.services.classes.measure",
+            "lending.services.classes.classify",
+            "lending.services.suspension.follow",
+            "lending.services.reclassification.follow",
+            # What the book looked like, before tomorrow changes it.
+            "lending.services.history.prepare",
+            "lending.services.history.snapshot",
+            "lending.services.history.summarise",
+            # The books of the day are complete: what was earned stands in them.
+            "lending.services.interest.accrue_interest",
+            # At a month end: what is expected to be lost, before the books of the day are summed up.
+            "lending.services.provisioning.observe",
+            "lending.services.provisioning.measure",
+            "lending.services.provisioning.book",
+            "lending.services.books.keep",
+            "lending.services.sample.compare",
+        ],
+    ),
     # What falls due tomorrow is billed, and collections look at the day that opens.
     "lending.services.accrual.open_day",
     "lending.services.interest.follow_billing",
-    "lending.services.glance.keep",
-    "dunning.services.close.follow_arrears",
-    "dunning.services.close.judge_promises",
-    "dunning.services.close.plan_contacts",
+    (["dunning.services.close.follow_arrears"], ["lending.services.glance.keep"]),
+    (
+        ["dunning.services.close.judge_promises", "dunning.services.close.plan_contacts"],
+        ["dunning.services.close.plan_reminders"],
+    ),
 ]
+
+
+def _places() -> Iterator[tuple[str, tuple[int, int]]]:
+    for stage, entry in enumerate(CLOSE_PLAN):
+        for lane, paths in enumerate(([entry],) if isinstance(entry, str) else entry):
+            yield from ((path, (stage, lane)) for path in paths)
+
+
+# Where each step stands: the number of its stage, and of its lane in that.
+CLOSE_PLACES = dict(_places())
+CLOSE_STEPS = list(CLOSE_PLACES)
 
 # Nobody may be contacted outside these hours; the gate decides per person, this only saves pointless work.
 CONTACT_HOURS = "8-20"

@@ -359,6 +359,7 @@ REASON_CHOICES = "risk.reasons.choices"
 # Dotted paths, asked with a batch of messages at the moment of sending; each may hold messages back.
 NOTICE_SCREENS = ["dunning.services.gate.screen_notices"]
 CLOSE_STEPS = schedule.CLOSE_STEPS
+CLOSE_PLACES = schedule.CLOSE_PLACES
 
 # --- the staff admin ----------------------------------------------------------------------------------------
 

@@ -202,7 +202,7 @@ def close_two_days() -> None:
 
 def hurry_two_days() -> None:
     for on in (THAT_DAY, THAT_DAY + timedelta(days=1)):
-        close.close_day(at=moment(on, 23), on=on, hurried=True)
+        close.work(day=close.begin(at=moment(on, 23), on=on), hurried=True)
 
 
 def content(database: str) -> dict[str, list[str]]:

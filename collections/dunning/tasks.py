@@ -12,4 +12,5 @@ def work_strategy() -> None:
     on, at = clock.today(), clock.now()
     cases.refresh(on=on, at=at)
     promises.judge(on=on, at=at)
-    strategy.work(on=on, at=at)
+    strategy.work_cases(on=on, at=at)
+    strategy.remind(on=on, at=at)

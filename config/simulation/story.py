@@ -13,7 +13,7 @@ from config.simulation.objections import Objections
 from config.simulation.shop import Shop
 from config.simulation.till import Till
 from config.simulation.world import World
-from lending.models import User
+from lending.models import BusinessDay, User
 from lending.reference import starter_products
 from lending.services import close, notices
 from lending.shares import Share
@@ -52,7 +52,7 @@ def live(
             if on.day == NIGHT_OF_SCORES:
                 rescoring.rescore(on=on, at=moment(on, 22))
             if on < world.end:
-                close.close_day(at=moment(on, 23, 59), hurried=True)
+                crew.all("night", close.begin(at=moment(on, 23, 59)))
             progress("days", number + 1, days)
 
 
@@ -84,6 +84,10 @@ class Quarter:
         scoring.score_waiting(at=moment(on, 15), limit=1000, share=share)
         self.objections.raise_them(on)
         send(on, 21, share)
+
+    def night(self, day: BusinessDay) -> None:
+        """The day is closed, by all quarters together."""
+        close.work(day=day, hurried=True)
 
 
 def send(on: date, hour: int, share: Share) -> None:

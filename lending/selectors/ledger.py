@@ -4,7 +4,7 @@ Days that are over are read from their sums (AccountDay), the days since from th
 times accounts and the lines of a day or two, however many lines there are.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,18 +22,31 @@ from lending.services import ledger
 # Every close asks these several times.
 KEPT_UNTIL = bulk.Tuples("SELECT MAX(date) FROM lending_accountday")
 ROLES = bulk.Tuples("SELECT role, account_id FROM lending_accountmapping")
+STANDING = bulk.Tuples(
+    """
+    SELECT account_id, product_id, SUM(amount) FROM (
+        SELECT account_id, product_id, debit - credit AS amount FROM lending_accountday
+        WHERE account_id = ANY(%s::varchar[]) AND date <= %s
+        UNION ALL
+        SELECT l.account_id, e.product_id, l.amount
+        FROM lending_journalentry e JOIN lending_journalline l ON l.entry_id = e.id
+        WHERE l.account_id = ANY(%s::varchar[]) AND e.booked_on <= %s
+          AND e.booked_on > COALESCE((SELECT MAX(date) FROM lending_accountday), '-infinity')
+    ) moved GROUP BY 1, 2
+    """
+)
 
 _SUMS = """
-SELECT {by}, SUM(debit), SUM(credit) FROM (
-    SELECT d.account_id, d.product_id, d.debit, d.credit FROM lending_accountday d
+SELECT account_id, SUM(debit), SUM(credit) FROM (
+    SELECT d.account_id, d.debit, d.credit FROM lending_accountday d
     WHERE d.date >= %(since)s AND d.date <= %(until)s AND d.date <= %(kept)s
       AND (%(products)s::bigint[] IS NULL OR d.product_id = ANY(%(products)s::bigint[]))
     UNION ALL
-    SELECT l.account_id, e.product_id, GREATEST(l.amount, 0), GREATEST(-l.amount, 0)
+    SELECT l.account_id, GREATEST(l.amount, 0), GREATEST(-l.amount, 0)
     FROM lending_journalentry e JOIN lending_journalline l ON l.entry_id = e.id
     WHERE e.booked_on >= %(since)s AND e.booked_on <= %(until)s AND e.booked_on > %(kept)s
       AND (%(products)s::bigint[] IS NULL OR e.product_id = ANY(%(products)s::bigint[]))
-) moved GROUP BY {by}
+) moved GROUP BY account_id
 """
 
 
@@ -91,13 +104,6 @@ def sums(
     *, until: date | None = None, since: date | None = None, products: Sequence[int] | None = None
 ) -> dict[str, Moved]:
     """What was booked on each account in these days, both counted, by its code."""
-    rows = _sums("account_id", until, since, products)
-    return {account: Moved(debit, credit) for account, debit, credit in rows}
-
-
-def _sums(
-    by: str, until: date | None, since: date | None, products: Sequence[int] | None
-) -> list[tuple[Any, ...]]:
     values = {
         "since": since or date.min,
         "until": until or date.max,
@@ -105,9 +111,8 @@ def _sums(
         "products": list(products) if products is not None else None,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_SUMS.format(by=by), values)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+        cursor.execute(_SUMS, values)
+        return {account: Moved(debit, credit) for account, debit, credit in cursor.fetchall()}
 
 
 def trial_balance(
@@ -185,15 +190,21 @@ def accounts_of_roles() -> dict[str, set[str]]:
     return found
 
 
+def standing(roles: Iterable[str], on: date | None = None) -> Iterator[tuple[str, int | None, str, Decimal]]:
+    """What stands on the accounts that play these roles or ever did, of entries booked up to the day: role, product,
+    account, balance. An account of several roles is told for the last of them."""
+    accounts = accounts_of_roles()
+    role_of = {account: str(role) for role in roles for account in accounts.get(role, ())}
+    asked = sorted(role_of), on or date.max
+    for account, product_id, amount in STANDING(*asked, *asked):
+        yield role_of[account], product_id, account, amount
+
+
 def role_balances(roles: Iterable[str], on: date | None = None) -> dict[tuple[str, int | None], Decimal]:
     """What stands on the accounts of these roles, by role and product; a product without any is left out."""
-    accounts = accounts_of_roles()
-    role_of = {account: role for role in roles for account in accounts.get(role, ())}
     found: dict[tuple[str, int | None], Decimal] = {}
-    for account, product_id, debit, credit in _sums("account_id, product_id", on, None, None):
-        if account in role_of:
-            key = (str(role_of[account]), product_id)
-            found[key] = found.get(key, ZERO) + debit - credit
+    for role, product_id, _account, amount in standing(roles, on):
+        found[role, product_id] = found.get((role, product_id), ZERO) + amount
     return found
 
 

@@ -6,12 +6,10 @@ the transaction of its work, and locks end with their process. docs/close.md say
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from itertools import groupby
-from operator import attrgetter
 from time import monotonic
 
 from django.conf import settings
@@ -41,26 +39,29 @@ ORDER BY state = 'RUNNING', shard LIMIT 1"""
 ANY = bulk.Select(DayClose, UNDONE)
 FREE = bulk.Select(DayClose, f"{UNDONE} FOR NO KEY UPDATE SKIP LOCKED")
 NEXT = bulk.Select(DayClose, f"{UNDONE} FOR NO KEY UPDATE")
-# Those of all steps that one worker does whole, as far as nobody does them.
+# Those of several steps that one worker does whole, as far as nobody does them.
 ALONE = bulk.Select(
     DayClose,
-    "date = %s AND shards = 1 AND state IN ('WAITING', 'RUNNING') ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+    "date = %s AND step = ANY(%s::text[]) AND shards = 1 AND state IN ('WAITING', 'RUNNING') ORDER BY id"
+    " FOR NO KEY UPDATE SKIP LOCKED",
 )
 FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR NO KEY UPDATE")
 PLANNED = bulk.Tuples("SELECT DISTINCT step FROM lending_dayclose WHERE date = %s")
 LEFT = bulk.Tuples(
-    "SELECT id FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE' LIMIT 1"
+    "SELECT DISTINCT step FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE'"
 )
 WRITTEN = ["state", "rows", "attempt", "error", "started_at", "finished_at"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Todo:
-    """The shards of a step of a day that are not done; with `pk` only that one."""
+    """The shards of a step of a day that are not done; with `pk` only that one. Who has no `patience` does not wait for
+    those that others work on."""
 
     on: date
     step: str
     pk: int | None = None
+    patience: bool = True
 
     def ask(self, query: bulk.Select[DayClose]) -> DayClose | None:
         return next(iter(query(self.on, self.step, self.pk, self.pk)), None)
@@ -87,19 +88,17 @@ def close_day(
     workers: int = 1,
     progress: Progress | None = None,
     watch: Watch | None = None,
-    hurried: bool = False,
 ) -> date:
     """Run what the open business date still lacks, in order, then open the next. Returns the day that was closed.
 
     With `on` only that day is closed: nothing happens when somebody else has closed it meanwhile. The loans are shared
     out in `parts` ranges (by default as many as the book is large) among `workers` connections. With `watch`, a clock
-    for people to look at, a shard is seen to run while it does. `hurried` is for whoever closes a year of small days
-    and shows them to nobody: steps that take no time share a transaction. Safe to run again after a kill, and by
-    several at once. What a step raises comes out here, and the day stays where it is.
+    for people to look at, a shard is seen to run while it does. Safe to run again after a kill, and by several at once.
+    What a step raises comes out here, and the day stays where it is.
     """
     day = begin(at=at, on=on, parts=parts)
     if workers == 1:
-        work(day=day, progress=progress, watch=watch, hurried=hurried)
+        work(day=day, progress=progress, watch=watch)
     else:
         _work_together(day, workers, progress, watch)
     return day.date
@@ -189,7 +188,8 @@ def work(
     others; before the steps of the day that opens, open it. Raises what a step raises, and Stopped when one failed
     elsewhere.
 
-    What earlier days left to do comes first, so that the days stay in order.
+    What earlier days left to do comes first, so that the days stay in order. `hurried` is for whoever closes a year of
+    small days and shows them to nobody: steps that take no time share a transaction.
     """
     for earlier in unfinished():
         if earlier.date < day.date:
@@ -199,17 +199,31 @@ def work(
 
 def _work(day: BusinessDay, progress: Progress | None, watch: Watch | None, hurried: bool = False) -> None:
     opened = False
-    for opening, several in groupby(steps.listed(), key=attrgetter("opening")):
-        opened = opening and finish(day=day)
-        left = list(several)
-        while left:
-            done = _in_one_go(left, day) if hurried else []
-            for row in done or _by_shard(left[0], day, watch):
-                if progress and row.state == State.DONE:
-                    progress(row)
-            del left[: len(done) or 1]
+    for lanes in steps.stages():
+        opened = opened or (lanes[0][0].opening and finish(day=day))
+        for row in _stage(lanes, day, watch, hurried):
+            if progress and row.state == State.DONE:
+                progress(row)
     if not opened:
         finish(day=day)
+
+
+def _stage(
+    lanes: Sequence[Sequence[Step]], day: BusinessDay, watch: Watch | None, hurried: bool
+) -> Iterator[DayClose]:
+    """First what nobody else does, in whichever lane it is; then wait for the others, lane after lane."""
+    todo = [list(lane) for lane in lanes]
+    for patience in (len(lanes) == 1, True):
+        for left in todo:
+            while left:
+                done = _in_one_go(left, day) if hurried else []
+                yield from done
+                if not done and not (yield from _by_shard(left[0], day, watch, patience)):
+                    break
+                del left[: len(done) or 1]
+                if hurried and left and not done:  # somebody else was at it, and has done several
+                    undone = {path for (path,) in LEFT(day.date, [step.path for step in left])}
+                    left[:] = [step for step in left if step.path in undone]
 
 
 def _in_one_go(left: Sequence[Step], day: BusinessDay) -> list[DayClose]:
@@ -222,23 +236,29 @@ def _in_one_go(left: Sequence[Step], day: BusinessDay) -> list[DayClose]:
     done: list[DayClose] = []
     until = monotonic() + BRIEF
     with contextlib.suppress(Exception), transaction.atomic():
-        rows = {row.step: row for row in ALONE(day.date)}
+        rows = {row.step: row for row in ALONE(day.date, [step.path for step in left])}
         for step in left:
             if step.path not in rows or (done and monotonic() > until):
                 break
             _do(rows[step.path], step, day, None, aside.run_plainly)
             done.append(rows[step.path])
+        bulk.update_many(done, WRITTEN)
         return done
     return []
 
 
-def _by_shard(step: Step, day: BusinessDay, watch: Watch | None) -> Iterator[DayClose]:
-    """Do what nobody else does of a step, shard by shard; at its end, wait for the others."""
-    while row := _persist(_Todo(day.date, step.path), step, day, watch):
+def _by_shard(
+    step: Step, day: BusinessDay, watch: Watch | None, patience: bool
+) -> Generator[DayClose, None, bool]:
+    """Do what nobody else does of a step, shard by shard, and with `patience` wait for the others at its end. Returns
+    whether it is done."""
+    todo = _Todo(day.date, step.path, patience=patience)
+    while row := _persist(todo, step, day, watch):
         yield row
         if row.shards == 1:
-            return
+            return True
     _check(day.date, step.path)
+    return patience or todo.ask(ANY) is None
 
 
 def _check(on: date, path: str) -> None:
@@ -252,7 +272,7 @@ def _persist(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None) -> 
     shown = _show(todo, watch) if watch else None
     if watch and shown is None:
         return None
-    rows = replace(todo, pk=shown.pk) if shown else todo
+    rows = replace(todo, pk=shown.pk, patience=True) if shown else todo
     for tries_left in range(TRIES - 1, -1, -1):
         taken: list[int] = []
         try:
@@ -277,11 +297,11 @@ def _show(todo: _Todo, watch: Watch) -> DayClose | None:
 
 
 def _lock(todo: _Todo) -> DayClose | None:
-    """A shard that nobody works on. When all are worked on, one of them as soon as its worker ends without finishing
-    it; None when they are done."""
+    """A shard that nobody works on. When all are worked on, with patience, one of them as soon as its worker ends
+    without finishing it; None when they are done."""
     while True:
-        row = todo.ask(FREE) or todo.ask(NEXT)
-        if row is not None or todo.ask(ANY) is None:
+        row = todo.ask(FREE) or (todo.ask(NEXT) if todo.patience else None)
+        if row is not None or not todo.patience or todo.ask(ANY) is None:
             return row
 
 
@@ -293,6 +313,7 @@ def _run(todo: _Todo, step: Step, day: BusinessDay, watch: Watch | None, taken: 
         return None
     taken.append(row.pk)
     _do(row, step, day, watch, aside.run)
+    bulk.update_many([row], WRITTEN)
     return row
 
 
@@ -301,7 +322,6 @@ def _do(row: DayClose, step: Step, day: BusinessDay, watch: Watch | None, run: C
         row.start(at=_moment(day, watch))
     moved = run(step, on=day.date, at=_moment(day), first_id=row.first_id, last_id=row.last_id)
     row.finish(rows=moved, at=_moment(day, watch))
-    bulk.update_many([row], WRITTEN)
 
 
 def _moment(day: BusinessDay, watch: Watch | None = None) -> datetime:

@@ -250,16 +250,16 @@ def hold(loan_id: int, *, on: date) -> Loan:
 
 
 def lock(loan_id: int, *, on: date) -> Account:
-    """A loan and all that is theirs, locked as for a posting. Raises Loan.DoesNotExist."""
+    """A loan and all that is theirs, locked for who folds it and moves no principal: its line stays as it is, and free.
+    Raises Loan.DoesNotExist."""
     return lock_many([loan_id], on=on)[loan_id]
 
 
 def lock_many(loan_ids: Sequence[int], *, on: date) -> dict[int, Account]:
     """As `lock`, for several loans in one round trip."""
     ids = sorted(loan_ids)
-    billed, _lines, loans, instalments, history = bulk.read(
+    billed, loans, instalments, history = bulk.read(
         (billed_ahead.BILLED, [on, ids]),
-        (LINES, [ids]),
         (LOANS, [ids]),
         (INSTALMENTS, [ids]),
         (HISTORY, [ids]),

@@ -8,6 +8,7 @@ range changes nothing.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import groupby
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -108,6 +109,20 @@ def find(path: str) -> Step:
 def listed() -> list[Step]:
     """The steps of settings.CLOSE_STEPS, in order; those of the day that opens come last."""
     return sorted((find(path) for path in settings.CLOSE_STEPS), key=lambda step: step.opening)
+
+
+def stages() -> list[list[list[Step]]]:
+    """The same, stage after stage: a stage is a list of lanes, and who is done with one lane may do another. A step
+    without a place in settings.CLOSE_PLACES is a stage by itself."""
+
+    def place(step: Step) -> tuple[Any, int]:
+        stage, lane = settings.CLOSE_PLACES.get(step.path, (step.path, 0))
+        return (stage, step.opening), lane
+
+    return [
+        [list(lane) for _lane, lane in groupby(several, key=place)]
+        for _stage, several in groupby(listed(), key=lambda step: place(step)[0])
+    ]
 
 
 def name_of(path: str) -> Any:

@@ -7,21 +7,12 @@ from decimal import Decimal
 
 from lending import bulk
 from lending.fields import ZERO
+from lending.selectors import ledger as books
 from lending.services import ledger
 
 # The close asks these for every target of every day.
 LOCK = bulk.Tuples(
     "SELECT id FROM lending_product WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-)
-BALANCES = bulk.Tuples(
-    """
-    SELECT m.role, e.product_id, l.account_id, SUM(l.amount)
-    FROM (SELECT DISTINCT role, account_id FROM lending_accountmapping WHERE role = ANY(%s::varchar[])) m
-    JOIN lending_journalline l ON l.account_id = m.account_id
-    JOIN lending_journalentry e ON e.id = l.entry_id
-    WHERE e.booked_on <= %s AND e.product_id IS NOT NULL
-    GROUP BY m.role, e.product_id, l.account_id
-    """
 )
 BOOKED = bulk.Tuples("SELECT key FROM lending_journalentry WHERE key = ANY(%s::varchar[])")
 
@@ -113,6 +104,7 @@ def lock(products: Collection[int]) -> None:
 def balances(roles: Sequence[str], on: date) -> dict[str, Balances]:
     """What stands on the accounts that play each role or ever did, by product, of entries booked up to the day."""
     found: dict[str, Balances] = {}
-    for role, product_id, account, amount in BALANCES([str(role) for role in roles], on):
-        found.setdefault(role, {}).setdefault(product_id, {})[account] = amount
+    for role, product_id, account, amount in books.standing(roles, on):
+        if product_id is not None:
+            found.setdefault(role, {}).setdefault(product_id, {})[account] = amount
     return found

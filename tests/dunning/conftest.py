@@ -134,7 +134,8 @@ def work() -> Callable[..., None]:
         day = on or BusinessDate.current()
         cases.refresh(on=day, at=moment(day, hour))
         promises.judge(on=day, at=moment(day, hour))
-        strategy.work(on=day, at=moment(day, hour))
+        strategy.work_cases(on=day, at=moment(day, hour))
+        strategy.remind(on=day, at=moment(day, hour))
 
     return run
 

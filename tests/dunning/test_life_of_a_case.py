@@ -343,4 +343,5 @@ def test_the_strategy_only_works_cases_whose_day_has_come(overdue, django_assert
     day = BusinessDate.current()
     assert Case.objects.get().next_action_on == day + 7 * DAY
     with django_assert_max_num_queries(14):
-        assert strategy.work(on=day, at=moment(day)) == 0
+        assert strategy.work_cases(on=day, at=moment(day)) == 0
+        assert strategy.remind(on=day, at=moment(day)) == 0

@@ -158,7 +158,7 @@ def test_a_hurried_close_leaves_the_same_rows_in_few_statements(books: date, set
     with CaptureQueriesContext(connection) as slow:
         close_days(1)
     with CaptureQueriesContext(connection) as hurried:
-        close.close_day(at=moment(BusinessDate.current(), 23), hurried=True)
+        close.work(day=close.begin(at=moment(BusinessDate.current(), 23)), hurried=True)
     rows = DayClose.objects.filter(date=MONDAY + timedelta(days=1)).order_by("pk")
     assert [row.step for row in rows] == settings.CLOSE_STEPS
     assert {(row.state, row.attempt) for row in rows} == {("DONE", 1)}
@@ -168,7 +168,7 @@ def test_a_hurried_close_leaves_the_same_rows_in_few_statements(books: date, set
 def test_a_step_that_fails_in_a_hurry_leaves_what_was_done_before_it(books: date, settings: Any) -> None:
     settings.CLOSE_STEPS = ["tests.lending.test_close.nothing", "tests.lending.test_close.fails"]
     with pytest.raises(ZeroDivisionError):
-        close.close_day(at=moment(MONDAY, 22), hurried=True)
+        close.work(day=close.begin(at=moment(MONDAY, 22)), hurried=True)
     assert dict(DayClose.objects.values_list("step", "state")) == {
         "tests.lending.test_close.nothing": "DONE",
         "tests.lending.test_close.fails": "FAILED",

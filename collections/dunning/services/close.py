@@ -25,7 +25,13 @@ def judge_promises(*, on: date, at: datetime) -> int:
 @step(_("Contacts of the next day are planned"), opening=True)
 def plan_contacts(*, on: date, at: datetime) -> int:
     """Close step: what the strategy wants done on the day that opens; the night holds it back until the morning."""
-    return strategy.work(**_opening(on, at))
+    return strategy.work_cases(**_opening(on, at))
+
+
+@step(_("Reminders of what falls due are planned"), opening=True)
+def plan_reminders(*, on: date, at: datetime) -> int:
+    """Close step, once it is known who is in arrears: they are spoken to in their case."""
+    return strategy.remind(**_opening(on, at))
 
 
 def _opening(on: date, at: datetime) -> dict[str, Any]:

@@ -39,22 +39,18 @@ COMING = bulk.Tuples(
 )
 
 
+# --- cases ----------------------------------------------------------------------------------------------
+
+
 @transaction.atomic
-def work(*, on: date, at: datetime) -> int:
-    """Plan every contact that the strategy wants by now, move cases on.
+def work_cases(*, on: date, at: datetime) -> int:
+    """Plan every contact that the strategies of open cases want by now, move cases on.
 
     Each step is taken once for a customer and due date, however often this runs. Returns how many were
     planned.
     """
     turn.take()
     contacts.follow_messages()
-    return _work_cases(on, at) + _remind(on, at)
-
-
-# --- cases ----------------------------------------------------------------------------------------------
-
-
-def _work_cases(on: date, at: datetime) -> int:
     due = Case.objects.filter(next_action_on__lte=on).exclude(state=Case.State.CLOSED).order_by("pk")
     ids = list(due.values_list("pk", flat=True))
     return sum(_work_part(part, on, at) for part in parts(ids))
@@ -176,8 +172,11 @@ def _try_again_tomorrow(cases: Sequence[Case], made: Sequence[Contact], on: date
 # --- before the due day ---------------------------------------------------------------------------------
 
 
-def _remind(on: date, at: datetime) -> int:
-    """Reminders of bills that fall due soon, by the live strategy; who is in arrears is spoken to in the case."""
+@transaction.atomic
+def remind(*, on: date, at: datetime) -> int:
+    """Plan reminders of bills that fall due soon, by the live strategy, once each; who is in arrears is spoken to in
+    the case. Returns how many were planned."""
+    turn.take(turn.REMINDERS)
     live = Strategy.objects.filter(state=Strategy.State.LIVE).first()
     if live is None:
         return 0
