@@ -46,6 +46,7 @@ ALONE = bulk.Select(
     " FOR NO KEY UPDATE SKIP LOCKED",
 )
 FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR NO KEY UPDATE")
+BROKEN = bulk.Select(DayClose, "date = %s AND step = %s AND state = 'FAILED' ORDER BY id LIMIT 1")
 PLANNED = bulk.Tuples("SELECT DISTINCT step FROM lending_dayclose WHERE date = %s")
 LEFT = bulk.Tuples(
     "SELECT DISTINCT step FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE'"
@@ -262,8 +263,7 @@ def _by_shard(
 
 
 def _check(on: date, path: str) -> None:
-    failed = DayClose.objects.filter(date=on, step=path, state=State.FAILED).first()
-    if failed:
+    for failed in BROKEN(on, path):
         raise Stopped(f"{failed}: {failed.error}")
 
 

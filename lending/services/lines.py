@@ -14,17 +14,10 @@ from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import CreditLine, Customer, LimitChange, LineHold, Product, TemporaryLimit, User
 from lending.selectors import pricing, rules
-from lending.services import checks, notices
+from lending.services import checks, locking, notices
 from lending.services.steps import step
 
 Kind = LimitChange.Kind
-
-
-def _lock(line_id: int) -> CreditLine:
-    lines = CreditLine.objects.select_for_update(no_key=True, of=("self",)).select_related(
-        "customer", "product"
-    )
-    return lines.get(pk=line_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +106,7 @@ def place_hold(
 
     `tell` is False when the caller sends its own, more exact, notice.
     """
-    line = _lock(line_id)
+    line = locking.line(line_id)
     if line.holds.filter(cause=cause, lifted_at=None).exists():
         return line
     line.suspend()
@@ -134,7 +127,7 @@ def place_hold(
 @transaction.atomic
 def lift_hold(*, line_id: int, cause: str, by: User | None, at: datetime, note: str = "") -> CreditLine:
     """End the hold of this cause; the line resumes when it was the last. Lifting what is not there does nothing."""
-    line = _lock(line_id)
+    line = locking.line(line_id)
     hold = line.holds.filter(cause=cause, lifted_at=None).first()
     if hold is None:
         return line
@@ -182,7 +175,7 @@ def raise_limit(*, line_id: int, to: Decimal, cause: str, by: User | None, at: d
 def _change(
     kind: str, line_id: int, to: Decimal, cause: str, by: User | None, at: datetime, template: str
 ) -> CreditLine:
-    line = _lock(line_id)
+    line = locking.line(line_id)
     for change in _move([(line, to)], kind, cause, by, at):
         if template:
             notices.queue(
@@ -256,7 +249,7 @@ def add_temporary_limit(
 ) -> TemporaryLimit:
     """An amount on top of the base limit from one day to another, both included."""
     checks.amount(amount)
-    line = _lock(line_id)
+    line = locking.line(line_id)
     if ends_on < starts_on or ends_on < at.date():
         raise Refused("dates", _("The end lies before the beginning or in the past."), field="ends_on")
     if line.base_limit + amount > legal_cap(line, starts_on):
@@ -286,7 +279,7 @@ def end_temporary_limits(*, on: date, at: datetime) -> int:
 @transaction.atomic
 def close(*, line_id: int, by: User | None, at: datetime, note: str = "") -> CreditLine:
     """No further purchases, for good; open authorisations must be captured or voided first."""
-    line = _lock(line_id)
+    line = locking.line(line_id)
     if line.held:
         raise Refused("line_held", _("An order is still authorised on the line."))
     line.close()

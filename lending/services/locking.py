@@ -1,9 +1,9 @@
-"""Applications under lock, with the customer and the product that every decision asks for, in one round trip."""
+"""Applications and lines under lock, with the customer and the product that decisions ask for, in one round trip."""
 
 from collections.abc import Iterable, Sequence
 
 from lending import bulk
-from lending.models import Application, Customer, Offer, Product
+from lending.models import Application, CreditLine, Customer, Offer, Product
 
 OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
@@ -19,6 +19,10 @@ CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"))
 PRODUCTS = bulk.Select(Product, _ITS.format("product_id"))
 CUSTOMERS_BY_OFFER = bulk.Select(Customer, _ITS_BY_OFFER.format("customer_id"))
 PRODUCTS_BY_OFFER = bulk.Select(Product, _ITS_BY_OFFER.format("product_id"))
+LINES = bulk.Select(CreditLine, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
+_ITS_BY_LINE = "id IN (SELECT {} FROM lending_creditline WHERE id = ANY(%s::bigint[]))"
+CUSTOMERS_BY_LINE = bulk.Select(Customer, _ITS_BY_LINE.format("customer_id"))
+PRODUCTS_BY_LINE = bulk.Select(Product, _ITS_BY_LINE.format("product_id"))
 
 
 def applications(ids: Iterable[int]) -> list[Application]:
@@ -52,7 +56,28 @@ def offers(ids: Iterable[int], *, with_applications: bool = False) -> list[Offer
     return found
 
 
-def _join(found: Sequence[Application], customers: Sequence[Customer], products: Sequence[Product]) -> None:
+def lines(ids: Iterable[int]) -> dict[int, CreditLine]:
+    """Locked in the order of their numbers, by number. Raises CreditLine.DoesNotExist when one is missing."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    found, customers, products = bulk.read(
+        (LINES, [wanted]), (CUSTOMERS_BY_LINE, [wanted]), (PRODUCTS_BY_LINE, [wanted])
+    )
+    if len(found) < len(wanted):
+        raise CreditLine.DoesNotExist(f"no line {sorted({*wanted} - {row.pk for row in found})}")
+    _join(found, customers, products)
+    return {line.pk: line for line in found}
+
+
+def line(line_id: int) -> CreditLine:
+    """One, see `lines`."""
+    return lines([line_id])[line_id]
+
+
+def _join(
+    found: Sequence[Application | CreditLine], customers: Sequence[Customer], products: Sequence[Product]
+) -> None:
     by_customer = {row.pk: row for row in customers}
     by_product = {row.pk: row for row in products}
     for row in found:

@@ -15,9 +15,10 @@ from lending import bulk, engine, events
 from lending.errors import Refused
 from lending.models import CreditLine, Loan, Purchase, TemporaryLimit, Transaction, User
 from lending.selectors import cost, pricing
-from lending.services import booking, checks, notices, posting
+from lending.services import booking, checks, locking, notices, posting
 from lending.services.steps import step
 
+OF_LINES = bulk.Tuples("SELECT DISTINCT line_id FROM lending_purchase WHERE id = ANY(%s::bigint[])")
 PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 
 
@@ -103,7 +104,7 @@ def authorise_many(
 
     One that is refused holds up no other.
     """
-    lines = _lock_lines([order.line_id for order in orders])
+    lines = locking.lines(order.line_id for order in orders)
     known = {
         row.order_ref: row for row in Purchase.objects.filter(order_ref__in=[o.order_ref for o in orders])
     }
@@ -133,16 +134,6 @@ def authorise_many(
         ]
     )
     return results
-
-
-def _lock_lines(line_ids: Sequence[int]) -> dict[int, CreditLine]:
-    rows = (
-        CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(no_key=True, of=("self",))
-    )
-    found = {line.pk: line for line in rows.select_related("product", "customer__industry")}
-    if len(found) < len(set(line_ids)):
-        raise CreditLine.DoesNotExist
-    return found
 
 
 def _limits(lines: Iterable[CreditLine], on: date) -> dict[int, Decimal]:
@@ -239,14 +230,10 @@ def capture_many(
 
 
 def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
-    line_ids = Purchase.objects.filter(pk__in=purchase_ids).values("line_id")
-    lines = (
-        CreditLine.objects.filter(pk__in=line_ids).order_by("pk").select_for_update(no_key=True, of=("self",))
-    )
-    by_id = {line.pk: line for line in lines.select_related("product", "customer")}
+    lines = locking.lines(line_id for (line_id,) in OF_LINES(list(purchase_ids)))
     purchases = {row.pk: row for row in PURCHASES(list(purchase_ids))}
     for row in purchases.values():
-        row.line = by_id[row.line_id]
+        row.line = lines[row.line_id]
     return purchases
 
 

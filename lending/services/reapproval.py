@@ -14,7 +14,7 @@ from lending import bulk, events
 from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
 from lending.selectors import reapproval
-from lending.services import lines, notices
+from lending.services import lines, locking, notices
 from lending.services.steps import step
 
 CAUSE = LineHold.Cause.REVIEW
@@ -49,10 +49,7 @@ def reapprove(*, line_id: int, note: str, by: User | None, at: datetime, on: dat
 
     Raises Refused for a line that is closed, or that was approved again on that day or later.
     """
-    rows = CreditLine.objects.select_for_update(no_key=True, of=("self",)).select_related(
-        "customer", "product"
-    )
-    line = rows.get(pk=line_id)
+    line = locking.line(line_id)
     check(line, on)
     before, line.reviewed_on = line.reviewed_on, on
     line.save(update_fields=["reviewed_on"])

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from lending import events
 from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
-from lending.services import lines, notices
+from lending.services import lines, locking, notices
 from risk.engine.controls import ALERT
 from risk.models import Alert, Appeal
 from risk.selectors.appeals import reviewed_cut
@@ -22,11 +22,7 @@ LONGEST = 2000
 def open(*, line_id: int, text: str, by: User | None, at: datetime) -> Appeal:
     """Put a line's cut or suspension before a person; one at a time, and only while there is one."""
     text = _text(text, "text")
-    line = (
-        CreditLine.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("customer")
-        .get(pk=line_id)
-    )
+    line = locking.line(line_id)
     alert = _standing(line).first()
     review = reviewed_cut(line)
     if alert is None and review is None and not _held(line):

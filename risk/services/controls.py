@@ -9,14 +9,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from lending import events
 from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
-from lending.services import lines, notices
+from lending.services import lines, locking, notices
 from lending.services.steps import step
 from risk.engine import controls as engine
 from risk.models import Alert, Control
@@ -36,7 +35,9 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
     about one customer the second sees what the first brought.
     """
     controls = list(Control.objects.filter(active=True).order_by("pk"))
-    held = _lock(CreditLine.objects.filter(customer_id__in=customer_ids, state__in=OPEN_LINES))
+    found = CreditLine.objects.filter(customer_id__in=customer_ids, state__in=OPEN_LINES)
+    locked = locking.lines(found.values_list("pk", flat=True))
+    held = [line for line in locked.values() if line.state in OPEN_LINES]
     if not controls or not held:
         return []
     past = _latest(line.customer_id for line in held)
@@ -53,11 +54,10 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
 def release(*, on: date, at: datetime) -> int:
     """Close step: end the alerts that have cleared, or whose control was switched off, and give back."""
     open_alerts = Alert.objects.filter(state=Alert.State.OPEN)
-    held = _lock(CreditLine.objects.filter(pk__in=open_alerts.values("line_id")))
-    by_line = {line.pk: line for line in held}
+    by_line = locking.lines(open_alerts.values_list("line_id", flat=True))
     found = list(open_alerts.filter(line_id__in=by_line).select_related("control").order_by("pk"))
     past = {(alert.customer_id, alert.control_id): alert for alert in found}
-    sums = _sums([alert.control for alert in found], held, past, on) if found else {}
+    sums = _sums([alert.control for alert in found], list(by_line.values()), past, on) if found else {}
     cleared = [
         alert
         for alert in found
@@ -70,10 +70,6 @@ def release(*, on: date, at: datetime) -> int:
         events.record("alert.released", alert, by=None, at=at, control=alert.control.code)
         give_back(alert=alert, by=None, at=at)
     return len(cleared)
-
-
-def _lock(found: QuerySet[CreditLine]) -> list[CreditLine]:
-    return list(found.select_for_update(no_key=True, of=("self",)).select_related("customer").order_by("pk"))
 
 
 def _latest(customer_ids: Iterable[int]) -> Latest:

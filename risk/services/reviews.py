@@ -12,7 +12,7 @@ from lending import bulk, events
 from lending.models import CreditLine, LineHold, Loan
 from lending.selectors import reapproval as due
 from lending.selectors import rules
-from lending.services import limit_offers, lines, notices, reapproval
+from lending.services import limit_offers, lines, locking, notices, reapproval
 from lending.services.steps import step
 from risk.engine import reviews as engine
 from risk.models import BehaviourScore, LineReview, ReviewDay
@@ -64,13 +64,7 @@ def _act(cases: Sequence[Candidate], found: Rules, on: date, at: datetime) -> tu
     """Act on what is decided, under the lines' locks; a line that has moved meanwhile is left for the next night."""
     if not cases:
         return 0, 0
-    locked = {
-        line.pk: line
-        for line in CreditLine.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("customer", "product")
-        .filter(pk__in=[case.line_id for case in cases])
-        .order_by("pk")
-    }
+    locked = locking.lines(case.line_id for case in cases)
     judged = [
         (case, locked[case.line_id], engine.judge(case.facts, found.policy))
         for case in cases

@@ -16,10 +16,13 @@ def screen_purchases(lines: Sequence[CreditLine], *, on: date, at: datetime) -> 
     tripped = Alert.objects.filter(
         line_id__in=[line.pk for line in lines], state=Alert.State.OPEN, action=Control.Action.SUSPEND
     )
+    industries = {line.customer.industry_id for line in lines} - {None}
+    stopped = Industry.objects.filter(pk__in=industries, standing=Industry.Standing.RED)
+    red = set(stopped.values_list("pk", flat=True)) if industries else set()
     refusals = {
         line.pk: Refused("industry_stop", _("No new business in this industry at present."))
         for line in lines
-        if line.customer.industry is not None and line.customer.industry.standing == Industry.Standing.RED
+        if line.customer.industry_id in red
     }
     for line_id in tripped.values_list("line_id", flat=True):
         refusals[line_id] = Refused(
