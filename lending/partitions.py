@@ -72,10 +72,8 @@ def _make(table: str, first: date, after: date) -> int:
     with connection.cursor() as cursor:
         # Made by itself and then attached: readers and writers of the other months need not stop.
         cursor.execute(f"CREATE TABLE {quote(name)} (LIKE {quote(table)} INCLUDING ALL)")
-        cursor.execute(
-            f"ALTER TABLE {quote(table)} ATTACH PARTITION {quote(name)} FOR VALUES FROM (%s) TO (%s)",
-            [first, after],
-        )
+        bounds = f"FROM ('{first}') TO ('{after}')"
+        cursor.execute(f"ALTER TABLE {quote(table)} ATTACH PARTITION {quote(name)} FOR VALUES {bounds}")
     return 1
 
 

@@ -69,7 +69,8 @@ class Desk:
             application__state=State.OFFERED, made_at__lt=moment(on, 0), shown_at=None
         )
         mine = self._cast.share.of_customers(offered, "application__customer_id")
-        found = list(mine.select_related("application").order_by("pk"))
+        rows = mine.select_related("application").only("amount", "application__customer_id")
+        found = list(rows.order_by("pk"))
         willing = [offer.pk for offer in found if self._accepts(offer)]
         if found:
             offers.show_many([offer.pk for offer in found], by=None, at=moment(on, 10), on=on)
@@ -86,7 +87,10 @@ class Desk:
         referred = Application.objects.filter(state=State.REFERRED, submitted_at__lt=moment(on, 0))
         rows = [
             row
-            for row in self._mine(referred).select_related("product").order_by("pk")
+            for row in self._mine(referred)
+            .select_related("product")
+            .only("customer_id", "amount", "product__min_amount")
+            .order_by("pk")
             if row.pk not in waiting
         ]
         if rows:

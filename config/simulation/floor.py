@@ -38,7 +38,8 @@ class Floor:
         tasks = Contact.objects.filter(
             state=Contact.State.PLANNED, notice=None, channel="CALL", planned_for__lt=moment(on, 23)
         )
-        found = tasks.select_related("case").order_by("pk")
+        rows = tasks.select_related("case").only("customer_id", "case_id", "case__assigned_to_id")
+        found = rows.order_by("pk")
         calls = [task for task in found if task.customer_id in self._cast.by_id]
         for number, task in enumerate(calls):
             self._call(task, on, number)

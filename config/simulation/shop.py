@@ -69,7 +69,10 @@ class Shop:
 
     def _open_lines(self, customer_ids: set[int]) -> dict[int, CreditLine]:
         lines = CreditLine.objects.filter(customer_id__in=customer_ids, state=CreditLine.State.ACTIVE)
-        return {line.customer_id: line for line in lines.select_related("product")}
+        rows = lines.select_related("product").only(
+            "customer_id", "base_limit", "used", "held", "product__tenors"
+        )
+        return {line.customer_id: line for line in rows}
 
     def _order(self, act: Act, line: CreditLine) -> purchases.Order:
         rng = stream(self._cast.world.seed, "tenor", act.order_ref)

@@ -47,6 +47,13 @@ SELECT DISTINCT ON (code, channel, language) code, channel, language, id, subjec
 FROM lending_noticetemplate WHERE code = ANY(%s) ORDER BY code, channel, language, version DESC
 """
 )
+# The next messages to be sent to every so many-th customer, and who they are for. Asked every minute.
+DUE = bulk.Select(
+    Notice,
+    "state = 'PENDING' AND send_after <= %s AND customer_id %% %s = %s ORDER BY send_after, id LIMIT %s"
+    " FOR NO KEY UPDATE SKIP LOCKED",
+)
+PEOPLE = bulk.Select(Customer, "id = ANY(%s::bigint[])")
 
 log = logging.getLogger(__name__)
 
@@ -298,15 +305,12 @@ def send_due(*, at: datetime, limit: int = 200, batch: int = BATCH, share: Share
 
 @transaction.atomic
 def _send_batch(at: datetime, size: int, share: Share) -> int:
-    due = share.of_customers(Notice.objects.filter(state=Notice.State.PENDING, send_after__lte=at))
-    rows = (
-        due.order_by("send_after", "pk")
-        .select_for_update(no_key=True, skip_locked=True, of=("self",))
-        .select_related("customer")
-    )
-    batch = list(rows.defer("customer__id_number")[:size])
+    batch = DUE(at, share.of, share.number, size)
     if not batch:
         return 0
+    people = {person.pk: person for person in PEOPLE([notice.customer_id for notice in batch])}
+    for notice in batch:
+        notice.customer = people[notice.customer_id]
     holds = _screened(batch, at)
     for notice in batch:
         if hold := holds.get(notice.pk):

@@ -50,7 +50,8 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     """
     on = on or timezone.localtime(at).date()
     waiting = failures.ready(share.of_customers(Application.objects.filter(**WAITING)), at)
-    rows = waiting.select_related("customer", "product", "scoring_failure").order_by("submitted_at", "pk")
+    rows = waiting.select_related("customer", "product", "scoring_failure").defer("customer__id_number")
+    rows = rows.order_by("submitted_at", "pk")
     vectors, found = _vectors_that_can_be(list(rows[:limit]), at)
     panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
@@ -176,7 +177,8 @@ class _Case:
 def _claim(application_ids: Sequence[int]) -> list[Application]:
     """The applications under lock, without those that another worker has or has decided."""
     rows = Application.objects.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")
-    found = rows.select_related("customer__industry", "product").filter(pk__in=application_ids, **WAITING)
+    rows = rows.select_related("customer__industry", "product").defer("customer__id_number")
+    found = rows.filter(pk__in=application_ids, **WAITING)
     by_id = {row.pk: row for row in found}
     return [by_id[pk] for pk in application_ids if pk in by_id]
 
