@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from celery.schedules import crontab
 
-# The daily close, step by step, in order. Each is a dotted path of a service that takes the business date. Lists in a
-# tuple are lanes, done side by side by several workers: what one writes, the other neither reads nor locks.
-CLOSE_PLAN: list[str | tuple[list[str], ...]] = [
+# The daily close, step by step, in order. Each is a dotted path of a service that takes the business date. A stage is a
+# tuple of lanes, done side by side by several workers: what one writes, the other neither reads nor locks.
+CLOSE_PLAN: list[tuple[list[str], ...]] = [
     (
         [
             "lending.services.applications.expire",
@@ -52,8 +52,7 @@ CLOSE_PLAN: list[str | tuple[list[str], ...]] = [
         ],
     ),
     # What falls due tomorrow is billed, and collections look at the day that opens.
-    "lending.services.accrual.open_day",
-    "lending.services.interest.follow_billing",
+    (["lending.services.accrual.open_day", "lending.services.interest.follow_billing"],),
     (["dunning.services.close.follow_arrears"], ["lending.services.glance.keep"]),
     (
         ["dunning.services.close.judge_promises", "dunning.services.close.plan_contacts"],
@@ -63,8 +62,8 @@ CLOSE_PLAN: list[str | tuple[list[str], ...]] = [
 
 
 def _places() -> Iterator[tuple[str, tuple[int, int]]]:
-    for stage, entry in enumerate(CLOSE_PLAN):
-        for lane, paths in enumerate(([entry],) if isinstance(entry, str) else entry):
+    for stage, lanes in enumerate(CLOSE_PLAN):
+        for lane, paths in enumerate(lanes):
             yield from ((path, (stage, lane)) for path in paths)
 
 

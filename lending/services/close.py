@@ -216,15 +216,28 @@ def _stage(
     todo = [list(lane) for lane in lanes]
     for patience in (len(lanes) == 1, True):
         for left in todo:
-            while left:
-                done = _in_one_go(left, day) if hurried else []
-                yield from done
-                if not done and not (yield from _by_shard(left[0], day, watch, patience)):
-                    break
-                del left[: len(done) or 1]
-                if hurried and left and not done:  # somebody else was at it, and has done several
-                    undone = {path for (path,) in LEFT(day.date, [step.path for step in left])}
-                    left[:] = [step for step in left if step.path in undone]
+            yield from (_hurry if hurried else _walk)(left, day, watch, patience)
+
+
+def _walk(left: list[Step], day: BusinessDay, watch: Watch | None, patience: bool) -> Iterator[DayClose]:
+    """Work a lane off, step by step; without patience up to the first step that others work on. `left` keeps what is
+    not done."""
+    while left and (yield from _by_shard(left[0], day, watch, patience)):
+        del left[0]
+
+
+def _hurry(left: list[Step], day: BusinessDay, watch: Watch | None, patience: bool) -> Iterator[DayClose]:
+    """The same, several steps in one go; where that cannot be, as when somebody else is at it, one in patience."""
+    while left:
+        done = _in_one_go(left, day)
+        yield from done
+        del left[: len(done)]
+        if not done and not patience:
+            return
+        if not done:
+            yield from _by_shard(left[0], day, watch, patience)
+            undone = {path for (path,) in LEFT(day.date, [step.path for step in left])}
+            left[:] = [step for step in left if step.path in undone]
 
 
 def _in_one_go(left: Sequence[Step], day: BusinessDay) -> list[DayClose]:
