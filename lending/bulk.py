@@ -223,16 +223,18 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
         _execute(_update(model, tuple(names)), _arrays(ways, columns))
 
 
-# How the values of a column come out of a row: the attribute as it is, as JSON, through the field, or made by it.
-PLAIN, JSON, PREPARED, MADE = range(4)
+# How the values of a column come out of a row: the attribute as it is, if nothing in it can need a quote or if
+# something may, as JSON, through the field, or made by it.
+BARE, PLAIN, JSON, PREPARED, MADE = range(5)
 Way = tuple[Field, str, int]
 # Their values are what the driver takes; asking each field again for each row costs more than the statement.
-AS_IT_IS = (models.CharField, models.IntegerField, models.DateField, models.DecimalField, models.BooleanField)
+BARE_FIELDS = (models.IntegerField, models.DateField, models.DecimalField, models.BooleanField)
+AS_IT_IS = (models.CharField, *BARE_FIELDS)
 
 
 def _values(way: Way, rows: Sequence[models.Model]) -> list[Any]:
     column, name, how = way
-    if how == PLAIN:
+    if how in (BARE, PLAIN):
         return [getattr(row, name) for row in rows]
     if how == JSON:
         encoder = getattr(column, "encoder", None)
@@ -245,16 +247,20 @@ def _values(way: Way, rows: Sequence[models.Model]) -> list[Any]:
 
 
 def _arrays(ways: Sequence[Way], columns: Sequence[list[Any]]) -> list[Any]:
+    literals = {BARE: _bare_literal, PLAIN: _literal, JSON: _literal}
     return [
-        _literal(values) if how in (PLAIN, JSON) else values
+        literals[how](values) if how in literals else values
         for (_, _, how), values in zip(ways, columns, strict=True)
     ]
 
 
-def _literal(values: Sequence[Any]) -> str:
+def _bare_literal(values: Sequence[Any]) -> str:
     """The array as the server reads it: the driver would ask of each value what it is and whether to quote it."""
-    texts = ("NULL" if value is None else _quote(str(value)) for value in values)
-    return "{" + ",".join(texts) + "}"
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def _literal(values: Sequence[Any]) -> str:
+    return _bare_literal([None if value is None else _quote(str(value)) for value in values])
 
 
 def _quote(text: str) -> str:
@@ -276,7 +282,9 @@ def _way(column: Field, *, pre_save: bool) -> Way:
         return column, column.attname, MADE
     if isinstance(column, ArrayField | models.JSONField):
         return column, column.attname, JSON
-    return column, column.attname, PLAIN if _goes_as_it_is(column) else PREPARED
+    if not _goes_as_it_is(column):
+        return column, column.attname, PREPARED
+    return column, column.attname, BARE if isinstance(_kind(column), BARE_FIELDS) else PLAIN
 
 
 def _is_as_it_is_saved(column: Field) -> bool:
@@ -285,8 +293,12 @@ def _is_as_it_is_saved(column: Field) -> bool:
     return column.pre_save.__func__ is models.Field.pre_save  # type: ignore[attr-defined,no-any-return]
 
 
+def _kind(column: Field) -> Field:
+    return column.target_field if isinstance(column, models.ForeignKey) else column
+
+
 def _goes_as_it_is(column: Field) -> bool:
-    kind = column.target_field if isinstance(column, models.ForeignKey) else column
+    kind = _kind(column)
     return isinstance(kind, AS_IT_IS) and type(kind).get_prep_value.__module__.startswith("django.")
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from lending import bulk
 from lending.models import Application, CreditLine, Customer, Offer, Product
 
+# A decision does not look at the identity number, which would have to be decrypted.
+SEEN = tuple(one.attname for one in Customer._meta.concrete_fields if one.attname != "id_number")
 OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 OF_OFFERS = "id IN (SELECT application_id FROM lending_offer WHERE id = ANY(%s::bigint[])) ORDER BY id"
@@ -15,13 +17,13 @@ _ITS_BY_OFFER = (
     "id IN (SELECT a.{} FROM lending_application a JOIN lending_offer o ON o.application_id = a.id"
     " WHERE o.id = ANY(%s::bigint[]))"
 )
-CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"))
+CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"), SEEN)
 PRODUCTS = bulk.Select(Product, _ITS.format("product_id"))
-CUSTOMERS_BY_OFFER = bulk.Select(Customer, _ITS_BY_OFFER.format("customer_id"))
+CUSTOMERS_BY_OFFER = bulk.Select(Customer, _ITS_BY_OFFER.format("customer_id"), SEEN)
 PRODUCTS_BY_OFFER = bulk.Select(Product, _ITS_BY_OFFER.format("product_id"))
 LINES = bulk.Select(CreditLine, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 _ITS_BY_LINE = "id IN (SELECT {} FROM lending_creditline WHERE id = ANY(%s::bigint[]))"
-CUSTOMERS_BY_LINE = bulk.Select(Customer, _ITS_BY_LINE.format("customer_id"))
+CUSTOMERS_BY_LINE = bulk.Select(Customer, _ITS_BY_LINE.format("customer_id"), SEEN)
 PRODUCTS_BY_LINE = bulk.Select(Product, _ITS_BY_LINE.format("product_id"))
 
 

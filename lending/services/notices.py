@@ -25,6 +25,7 @@ from lending import bulk, events, messaging, pay_links, words
 from lending.errors import Refused
 from lending.models import Customer, Notice, NoticeTemplate, User
 from lending.notice_templates import BANNED, VARIABLES
+from lending.services import locking
 from lending.shares import EVERYBODY, Share
 
 
@@ -53,7 +54,7 @@ DUE = bulk.Select(
     "state = 'PENDING' AND send_after <= %s AND customer_id %% %s = %s ORDER BY send_after, id LIMIT %s"
     " FOR NO KEY UPDATE SKIP LOCKED",
 )
-PEOPLE = bulk.Select(Customer, "id = ANY(%s::bigint[])")
+PEOPLE = bulk.Select(Customer, "id = ANY(%s::bigint[])", locking.SEEN)
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from lending import bulk
 from lending.errors import Refused
-from lending.models import Customer, User
+from lending.models import User
 from risk.daysums import AGGREGATES, COLUMNS, SUMS
 from risk.models import PlatformEvent
 from risk.services import controls
@@ -90,6 +91,10 @@ class _Event:
         return self.customer_id, self.kind, self.order_ref, self.amount, self.at
 
 
+# Asked for every batch.
+NUMBERS = bulk.Tuples("SELECT platform_ref, id FROM lending_customer WHERE platform_ref = ANY(%s::text[])")
+
+
 @transaction.atomic
 def ingest(*, rows: Sequence[EventRow], at: datetime, by: User | None = None) -> IngestResult:
     """Take in a batch: each event once, its day's sums moved, the controls asked, all in one transaction.
@@ -120,7 +125,8 @@ class _Fault(Exception):
 
 
 def _checked(rows: Sequence[EventRow], now: datetime) -> tuple[list[_Event], list[Refusal]]:
-    customers = _customers({row.customer_ref for row in rows if isinstance(row.customer_ref, str)})
+    refs = {row.customer_ref for row in rows if isinstance(row.customer_ref, str)}
+    customers: dict[str, int] = dict(NUMBERS([ref for ref in refs if not UNSTORABLE.search(ref)]))
     events, refused = [], []
     for index, row in enumerate(rows):
         try:
@@ -128,12 +134,6 @@ def _checked(rows: Sequence[EventRow], now: datetime) -> tuple[list[_Event], lis
         except _Fault as fault:
             refused.append(Refusal(index, fault.name, fault.message))
     return events, refused
-
-
-def _customers(refs: set[str]) -> dict[str, int]:
-    """Ids by reference."""
-    storable = [ref for ref in refs if not UNSTORABLE.search(ref)]
-    return dict(Customer.objects.filter(platform_ref__in=storable).values_list("platform_ref", "pk"))
 
 
 def _check(index: int, row: EventRow, customers: Mapping[str, int], now: datetime) -> _Event:
