@@ -284,7 +284,7 @@ def _way(column: Field, *, pre_save: bool) -> Way:
         return column, column.attname, JSON
     if not _goes_as_it_is(column):
         return column, column.attname, PREPARED
-    return column, column.attname, BARE if isinstance(_kind(column), BARE_FIELDS) else PLAIN
+    return column, column.attname, BARE if isinstance(_target(column), BARE_FIELDS) else PLAIN
 
 
 def _is_as_it_is_saved(column: Field) -> bool:
@@ -293,12 +293,12 @@ def _is_as_it_is_saved(column: Field) -> bool:
     return column.pre_save.__func__ is models.Field.pre_save  # type: ignore[attr-defined,no-any-return]
 
 
-def _kind(column: Field) -> Field:
+def _target(column: Field) -> Field:
     return column.target_field if isinstance(column, models.ForeignKey) else column
 
 
 def _goes_as_it_is(column: Field) -> bool:
-    kind = _kind(column)
+    kind = _target(column)
     return isinstance(kind, AS_IT_IS) and type(kind).get_prep_value.__module__.startswith("django.")
 
 
