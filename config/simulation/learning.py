@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import date
 
 from config.simulation.cast import moment
-from config.simulation.world import World
 from lending.models import User
+from lending.shares import Share
 from risk.models import ModelVersion, Segment
 from risk.services import models, training
 
@@ -15,16 +15,19 @@ FIRST, NEXT = 4, 4  # months until the first training, and between two
 
 
 class Learning:
-    def __init__(self, world: World, staff: Mapping[str, User]) -> None:
-        self._world, self._staff = world, staff
-        self._due = dict.fromkeys(Segment.values, FIRST)
+    """Of the segments, those whose number is in the share."""
+
+    def __init__(self, start: date, staff: Mapping[str, User], share: Share) -> None:
+        self._start, self._staff = start, staff
+        mine = [segment for number, segment in enumerate(Segment.values) if number in share]
+        self._due = dict.fromkeys(mine, FIRST)
 
     def morning(self, on: date) -> None:
         """On the first of a month the analyst trains what is due, once enough has come to pass; where the model ranks
         no better than chance, a month later again."""
-        month = round((on - self._world.start).days / 30.4)
-        for segment in Segment.values if on.day == 1 else ():
-            model = self._train(segment, on) if month >= self._due[segment] else None
+        month = round((on - self._start).days / 30.4)
+        for segment, due in list(self._due.items()):
+            model = self._train(segment, on) if month >= due else None
             if model and model.state == ModelVersion.State.VALIDATED:
                 self._due[segment] = month + NEXT
                 self._put_in_place(model, on)

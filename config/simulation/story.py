@@ -39,7 +39,6 @@ def live(
     starter_products()
     if pilot:
         scorecards.install(staff, world.start)
-    learning = Learning(world, staff)
     ids = register(world, world.start)
     quarters = [Quarter(Cast.of(world, staff, ids, Share(number, workers))) for number in range(workers)]
     with Crew(quarters) as crew:
@@ -47,10 +46,11 @@ def live(
         days = (world.end - world.start).days + 1
         for number in range(days):
             on = world.start + timedelta(days=number)
-            learning.morning(on)
+            if on.day == 1:
+                crew.all("learn", on)
             crew.all("day", on)
             if on.day == NIGHT_OF_SCORES:
-                rescoring.rescore(on=on, at=moment(on, 22))
+                crew.all("rescore", on)
             if on < world.end:
                 crew.all("night", close.begin(at=moment(on, 23, 59)))
             progress("days", number + 1, days)
@@ -68,7 +68,16 @@ class Quarter:
         self.shop, self.till = Shop(cast, cast.world.acts()), Till(cast)
         self.desk, self.floor = Desk(cast, cast.world.wishes()), Floor(cast, self.till)
         self.objections = Objections(cast)
+        self.learning = Learning(cast.world.start, cast.staff, cast.share)
         self.shop.tell_history(on)
+
+    def learn(self, on: date) -> None:
+        """The analyst trains what is this quarter's turn."""
+        self.learning.morning(on)
+
+    def rescore(self, on: date) -> None:
+        """All lines are scored again, by all quarters together."""
+        rescoring.rescore(on=on, at=moment(on, 22))
 
     def day(self, on: date) -> None:
         """Messages go out, staff work off yesterday's lists, customers buy, pay and apply, applications are scored."""

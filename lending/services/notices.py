@@ -221,16 +221,20 @@ def render(subject: str, body: str, values: Mapping[str, Any]) -> tuple[str, str
 
 
 def _values(customer: Customer, context: Mapping[str, Any], language: str, at: datetime) -> dict[str, Any]:
-    """What every template knows, and what its caller gives. The link to pay needs no signing in, see `pay_links`."""
-    link = pay_links.token(customer.pk, timezone.localtime(at).date())
+    """What every template knows, and what its caller gives. The link to pay needs no signing in, see `pay_links`; it is
+    made where the words ask for it."""
     with translation.override(language):
         return {
             "name": customer.name,
             "site": settings.SITE_NAME,
             "home_url": f"{settings.SITE_URL}/",
-            "pay_url": f"{settings.SITE_URL}/p/{link}/",
+            "pay_url": lambda: _pay_url(customer.pk, timezone.localtime(at).date()),
             **{name: _in_local_form(value) for name, value in context.items()},
         }
+
+
+def _pay_url(customer_id: int, on: date) -> str:
+    return f"{settings.SITE_URL}/p/{pay_links.token(customer_id, on)}/"
 
 
 def _in_local_form(value: Any) -> Any:
