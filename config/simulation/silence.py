@@ -49,13 +49,14 @@ def quiet() -> Iterator[None]:
 
 
 def _hurry(connection: Any, hurry: bool = True, **kwargs: Any) -> None:
-    """A simulation whose machine loses its power begins anew: a commit that is not on the disk yet will do. And values
-    go to the server beside their statement, as with Django's option server_side_binding: it keeps a plan of what is
-    asked again and again."""
+    """A simulation whose machine loses its power begins anew: a commit that is not on the disk yet will do. And it asks
+    the same again and again: values go to the server beside their statement, as with Django's option
+    server_side_binding, and a plan serves for all values, so that there is one to keep."""
     connection.connection.cursor_factory = ServerBindingCursor if hurry else Cursor
     connection.features.uses_server_side_binding = hurry
     with connection.cursor() as cursor:
         cursor.execute(f"SET synchronous_commit TO {'off' if hurry else 'DEFAULT'}")
+        cursor.execute(f"SET plan_cache_mode TO {'force_generic_plan' if hurry else 'DEFAULT'}")
 
 
 def _set(values: Mapping[str, object]) -> None:
