@@ -225,5 +225,7 @@ def test_each_dotted_path_in_the_settings_leads_somewhere():
     paths = [*settings.CLOSE_STEPS, *settings.PURCHASE_SCREENS, *settings.NOTICE_SCREENS]
     paths += [settings.SMS_BACKEND, settings.NOTICE_EMAIL_BACKEND, settings.AXES_CLIENT_IP_CALLABLE]
     assert settings.CLOSE_STEPS
+    planned = [path for lanes in schedule.CLOSE_PLAN for lane in lanes for path in lane]
+    assert sorted(planned) == sorted(settings.CLOSE_STEPS)  # each of them once
     for path in paths:
         assert callable(import_string(path)), path

@@ -13,10 +13,10 @@ from lending import reference
 from lending.errors import Refused
 from lending.models import BusinessDate, CreditLine, DayClose, Loan, Product, Transaction
 from lending.selectors.ledger import tie_out
-from lending.services import accrual, billed_ahead, close, customers, lines, loans, purchases, refold
+from lending.services import accrual, billed_ahead, close, customers, lines, loans, purchases, refold, steps
 
 from .conftest import MONDAY, moment
-from .race_support import at_once
+from .race_support import at_once, waiting_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
@@ -127,6 +127,23 @@ def _steps() -> list[str]:
     from django.conf import settings
 
     return settings.CLOSE_STEPS
+
+
+@pytest.mark.parametrize("hurried", [False, True])
+def test_where_one_lane_is_taken_the_other_is_done_and_the_next_stage_waits(
+    line: CreditLine, hurried: bool
+) -> None:
+    bought(line)
+    day = close.begin(at=moment(MONDAY, 23))
+    before, (taken, free), after = steps.stages()[:3]
+    rows = DayClose.objects.filter(date=MONDAY)
+    with waiting_for(
+        rows.filter(step__in=[step.path for step in taken]), lambda: close.work(day=day, hurried=hurried)
+    ):
+        done = set(rows.filter(state="DONE").values_list("step", flat=True))
+        assert done == {step.path for lane in [*before, free] for step in lane}
+    assert not rows.exclude(state="DONE").exists()
+    assert rows.count() == len(_steps()) and len(after[0]) > 1
 
 
 def test_a_payment_waits_for_the_bill_of_its_shard(line: CreditLine) -> None:
