@@ -14,7 +14,6 @@ from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
 
 from lending import bulk
 from lending.models import BusinessDate, BusinessDay, DayClose
@@ -47,6 +46,13 @@ ALONE = bulk.Select(
 )
 FAILED = bulk.Select(DayClose, "state = 'FAILED' ORDER BY id FOR NO KEY UPDATE")
 BROKEN = bulk.Select(DayClose, "date = %s AND step = %s AND state = 'FAILED' ORDER BY id LIMIT 1")
+BOOKS = bulk.Select(BusinessDate, "TRUE FOR NO KEY UPDATE")
+DAY = bulk.Select(BusinessDay, "date = %s")
+UNFINISHED = bulk.Select(
+    BusinessDay,
+    "state = 'CLOSING' OR date IN (SELECT date FROM lending_dayclose WHERE step = ANY(%s::text[]) AND state <> 'DONE')"
+    " ORDER BY date",
+)
 PLANNED = bulk.Tuples("SELECT DISTINCT step FROM lending_dayclose WHERE date = %s")
 LEFT = bulk.Tuples(
     "SELECT DISTINCT step FROM lending_dayclose WHERE date = %s AND step = ANY(%s::text[]) AND state <> 'DONE'"
@@ -123,9 +129,7 @@ def _retry() -> None:
 
 def unfinished() -> list[BusinessDay]:
     """The days of which something is planned and not done, in order."""
-    undone = DayClose.objects.filter(step__in=settings.CLOSE_STEPS).exclude(state=State.DONE)
-    closing = Q(state=BusinessDay.State.CLOSING) | Q(pk__in=undone.values("date"))
-    return list(BusinessDay.objects.filter(closing).order_by("date"))
+    return UNFINISHED(list(settings.CLOSE_STEPS))
 
 
 @transaction.atomic
@@ -135,9 +139,9 @@ def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> 
     A plan that exists stays as it is; so does its `at`, which all steps take for now. With `on`, a day that has been
     closed meanwhile is returned as it is.
     """
-    open_on = BusinessDate.objects.select_for_update(no_key=True).values_list("date", flat=True).get()
+    open_on = _books().date
     _retry()
-    day = BusinessDay.objects.filter(pk=on or open_on).first() or calendar.new_day(on or open_on)
+    day = next(iter(DAY(on or open_on)), None) or calendar.new_day(on or open_on)
     if day.date != open_on:
         return day
     if day.state == BusinessDay.State.OPEN:
@@ -152,9 +156,11 @@ def begin(*, at: datetime, on: date | None = None, parts: int | None = None) -> 
 
 def _plan(on: date, step: Step, ranges: list[tuple[int, int]]) -> list[DayClose]:
     if not step.sharded:
-        return [DayClose(date=on, step=step.path)]
+        return [bulk.new(DayClose, date=on, step=step.path)]
     return [
-        DayClose(date=on, step=step.path, shard=number, shards=len(ranges), first_id=first, last_id=last)
+        bulk.new(
+            DayClose, date=on, step=step.path, shard=number, shards=len(ranges), first_id=first, last_id=last
+        )
         for number, (first, last) in enumerate(ranges, start=1)
     ]
 
@@ -357,15 +363,22 @@ def _fail(todo: _Todo, error: Exception, day: BusinessDay, watch: Watch | None) 
 def finish(*, day: BusinessDay) -> bool:
     """Open the next day, if every step that comes before is done and nobody has opened it yet. Returns whether the next
     day is open."""
-    books = BusinessDate.objects.select_for_update(no_key=True).get()
+    books = _books()
     if books.date != day.date:
         return books.date > day.date
     before = [step.path for step in steps.listed() if not step.opening]
     if LEFT(day.date, before):
         return False
     day.close(at=_moment(day))
-    day.save(update_fields=["state", "closed_at"])
     books.advance()
-    books.save(update_fields=["date"])
-    calendar.new_day(books.date).save(force_insert=True)
+    bulk.update_many([day], ["state", "closed_at"])
+    bulk.update_many([books], ["date"])
+    bulk.insert_many([calendar.new_day(books.date)])
     return True
+
+
+def _books() -> BusinessDate:
+    """The business date, locked. Raises BusinessDate.DoesNotExist while the books are not open."""
+    for books in BOOKS():
+        return books
+    raise BusinessDate.DoesNotExist("the books are not open")
