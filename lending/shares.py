@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import F
 
 M = TypeVar("M", bound=models.Model)
+# The condition of a share on a row that has a customer, for SQL that is given `*share.params`.
+CUSTOMERS = "customer_id %% %s = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,11 @@ class Share:
         if self.of == 1:
             return rows
         return rows.annotate(share=F(column) % self.of).filter(share=self.number)  # type: ignore[return-value]
+
+    @property
+    def params(self) -> tuple[int, int]:
+        """The values for `CUSTOMERS`."""
+        return self.of, self.number
 
     def __contains__(self, customer_id: int) -> bool:
         return customer_id % self.of == self.number

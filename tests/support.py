@@ -54,8 +54,8 @@ def kill(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def eventually(condition: Callable[[], Any], what: str) -> None:
-    until = time.monotonic() + PATIENCE
+def eventually(condition: Callable[[], Any], what: str, within: float = PATIENCE) -> None:
+    until = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < until, f"not in {PATIENCE} s: {what}"
-        time.sleep(0.1)
+        assert time.monotonic() < until, f"not in {within} s: {what}"
+        time.sleep(0.02)

@@ -37,6 +37,7 @@ from lending.models import (
 from lending.selectors.ledger import tie_out
 from lending.services import applications, close, customers, desk, lines, purchases, steps
 from tests.content import tables
+from tests.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -363,7 +364,7 @@ def test_killed_in_the_middle_of_a_statement_it_comes_to_the_same() -> None:
         with server() as found, psycopg.connect(found.info.dsn, dbname=database) as holder:
             holder.execute("SELECT FROM lending_instalment WHERE loan_id = %s FOR UPDATE", [late])
             process = in_a_process(database, close_two_days)
-            _until(lambda: _waits_for_a_lock(found, database))
+            eventually(lambda: _waits_for_a_lock(found, database), "the statement waits", within=60)
             os.kill(process.pid, signal.SIGKILL)
             killed(process)
         finished(in_a_process(database, close_two_days))
@@ -377,13 +378,6 @@ def _waits_for_a_lock(found: psycopg.Connection, database: str) -> bool:
         [database],
     )
     return waiting.fetchone() is not None
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_one_of_two_workers_dies_and_the_other_does_the_rest() -> None:

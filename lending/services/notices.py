@@ -26,7 +26,7 @@ from lending.errors import Refused
 from lending.models import Customer, Notice, NoticeTemplate, User
 from lending.notice_templates import BANNED, VARIABLES
 from lending.services import locking
-from lending.shares import EVERYBODY, Share
+from lending.shares import CUSTOMERS, EVERYBODY, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ FROM lending_noticetemplate WHERE code = ANY(%s) ORDER BY code, channel, languag
 # The next messages to be sent to every so many-th customer, and who they are for. Asked every minute.
 DUE = bulk.Select(
     Notice,
-    "state = 'PENDING' AND send_after <= %s AND customer_id %% %s = %s ORDER BY send_after, id LIMIT %s"
+    f"state = 'PENDING' AND send_after <= %s AND {CUSTOMERS} ORDER BY send_after, id LIMIT %s"
     " FOR NO KEY UPDATE SKIP LOCKED",
 )
 PEOPLE = bulk.Select(Customer, "id = ANY(%s::bigint[])", locking.SEEN)
@@ -310,7 +310,7 @@ def send_due(*, at: datetime, limit: int = 200, batch: int = BATCH, share: Share
 
 @transaction.atomic
 def _send_batch(at: datetime, size: int, share: Share) -> int:
-    batch = DUE(at, share.of, share.number, size)
+    batch = DUE(at, *share.params, size)
     if not batch:
         return 0
     people = {person.pk: person for person in PEOPLE([notice.customer_id for notice in batch])}

@@ -18,7 +18,7 @@ from lending.selectors import cost, pricing
 from lending.services import booking, checks, locking, notices, posting
 from lending.services.steps import step
 
-OF_LINES = bulk.Tuples("SELECT DISTINCT line_id FROM lending_purchase WHERE id = ANY(%s::bigint[])")
+LINE_IDS = bulk.Tuples("SELECT DISTINCT line_id FROM lending_purchase WHERE id = ANY(%s::bigint[])")
 PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 
 
@@ -230,7 +230,7 @@ def capture_many(
 
 
 def _lock(purchase_ids: Sequence[int]) -> dict[int, Purchase]:
-    lines = locking.lines(line_id for (line_id,) in OF_LINES(list(purchase_ids)))
+    lines = locking.lines(line_id for (line_id,) in LINE_IDS(list(purchase_ids)))
     purchases = {row.pk: row for row in PURCHASES(list(purchase_ids))}
     for row in purchases.values():
         row.line = lines[row.line_id]

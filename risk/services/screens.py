@@ -18,7 +18,7 @@ def screen_purchases(lines: Sequence[CreditLine], *, on: date, at: datetime) -> 
     )
     industries = {line.customer.industry_id for line in lines} - {None}
     stopped = Industry.objects.filter(pk__in=industries, standing=Industry.Standing.RED)
-    red = set(stopped.values_list("pk", flat=True)) if industries else set()
+    red = set(stopped.values_list("pk", flat=True))
     refusals = {
         line.pk: Refused("industry_stop", _("No new business in this industry at present."))
         for line in lines

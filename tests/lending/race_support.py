@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier
-from time import monotonic, sleep
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from lending.errors import Refused
+from tests.support import eventually
 
 REFUSED = (Refused,)
 
@@ -61,10 +61,7 @@ def _alone(call: Callable[[], Any], refusals: tuple[type[Exception], ...]) -> An
 
 
 def _until_waiting(count: int) -> None:
-    end = monotonic() + 10
-    while _waiting() < count:
-        assert monotonic() < end, "it never came to wait"
-        sleep(0.01)
+    eventually(lambda: _waiting() >= count, "it came to wait", within=10)
 
 
 def _waiting() -> int:
