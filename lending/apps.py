@@ -9,9 +9,6 @@ from django.utils.translation import gettext_lazy as _
 # Python looks for cycles after so many new objects, by default 700: a batch holds tens of thousands of rows and no
 # cycle, and looking took a fifth of the time of posting it.
 NEW_OBJECTS = 50_000
-# The close and the paths of money ask some two hundred fixed statements (lending/bulk.py). The driver would forget all
-# but the last hundred, and the server would plan the others anew each time.
-STATEMENTS = 500
 
 
 class LendingConfig(AppConfig):
@@ -19,17 +16,14 @@ class LendingConfig(AppConfig):
     verbose_name = _("Lending")
 
     def ready(self) -> None:
+        from lending import driver
         from lending.services import commands  # noqa: F401  (registers what needs a second person)
 
         gc.set_threshold(NEW_OBJECTS)
-        connection_created.connect(_keep_statements)
+        connection_created.connect(driver.set_up)
         post_migrate.connect(_install_partitions, sender=self)
         post_migrate.connect(_install_reference, sender=self)
         post_migrate.connect(_install_roles)
-
-
-def _keep_statements(connection: Any, **kwargs: Any) -> None:
-    connection.connection.prepared_max = STATEMENTS
 
 
 def _install_partitions(**kwargs: Any) -> None:

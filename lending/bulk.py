@@ -61,7 +61,20 @@ def _execute(sql: str, parameters: Sequence[Any]) -> psycopg.Cursor[Any]:
 def _send(sql: str, parameters: Sequence[Any], _many: bool, context: Any) -> psycopg.Cursor[Any]:
     here = context["connection"]
     with here.wrap_database_errors:
-        return psycopg.Cursor(here.connection).execute(sql, parameters)
+        return psycopg.RawCursor(here.connection).execute(_numbered(sql), [_given(one) for one in parameters])
+
+
+@cache
+def _numbered(sql: str) -> bytes:
+    """The text with the server's own $1, $2, ... for each %s, which the driver would look for each time anew."""
+    first, *others = sql.split("%s")
+    numbered = "".join([first, *(f"${number}{part}" for number, part in enumerate(others, 1))])
+    return numbered.replace("%%", "%").encode()
+
+
+def _given(value: Any) -> Any:
+    """A list of whole numbers goes as text: the driver would look at each of them, more than once."""
+    return _bare_literal(value) if isinstance(value, list) and value and type(value[0]) is int else value
 
 
 class Query(Generic[R]):
@@ -171,9 +184,8 @@ def _insertion(
     columns = [_values(way, rows) for way in (ways[1:] if keys else ways)]
     columns = [list(keys), *columns] if keys else columns
     if len(rows) <= FEW:
-        return _insert_few(model, with_key, len(rows)), [
-            value for row in zip(*columns, strict=True) for value in row
-        ]
+        few = zip(*map(_bare, ways, columns), strict=True)
+        return _insert_few(model, with_key, len(rows)), [value for row in few for value in row]
     return _insert(model, with_key), _arrays(ways, columns)
 
 
@@ -218,7 +230,7 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     ways = _ways_of(model, (*names, model._meta.pk.name))
     columns = [_values(way, rows) for way in ways]
     if len(rows) == 1:
-        _execute(_update_one(model, tuple(names)), [values[0] for values in columns])
+        _execute(_update_one(model, tuple(names)), [_bare(*one)[0] for one in zip(ways, columns, strict=True)])
     else:
         _execute(_update(model, tuple(names)), _arrays(ways, columns))
 
@@ -247,11 +259,18 @@ def _values(way: Way, rows: Sequence[models.Model]) -> list[Any]:
 
 
 def _arrays(ways: Sequence[Way], columns: Sequence[list[Any]]) -> list[Any]:
-    literals = {BARE: _bare_literal, PLAIN: _literal, JSON: _literal}
+    literals = {BARE: _bare_literal, PLAIN: literal, JSON: literal}
     return [
         literals[how](values) if how in literals else values
         for (_, _, how), values in zip(ways, columns, strict=True)
     ]
+
+
+def _bare(way: Way, values: Sequence[Any]) -> Sequence[Any]:
+    """What needs no quote goes as text, large and small alike: a type of its own for each would be another plan."""
+    if way[2] != BARE:
+        return values
+    return [None if value is None else str(value) for value in values]
 
 
 def _bare_literal(values: Sequence[Any]) -> str:
@@ -259,7 +278,8 @@ def _bare_literal(values: Sequence[Any]) -> str:
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
-def _literal(values: Sequence[Any]) -> str:
+def literal(values: Sequence[Any]) -> str:
+    """The same of values that may need a quote."""
     return _bare_literal([None if value is None else _quote(str(value)) for value in values])
 
 
