@@ -23,40 +23,49 @@ CLOSE_PLAN: list[tuple[list[str], ...]] = [
         ],
     ),
     (
-        # What becomes of the lines: what ran out, who may have more or less, whose yearly approval is missing.
+        # What becomes of the lines: whose arrears hold them, what ran out.
+        ["lending.services.arrears.hold", "risk.services.controls.release"],
+        # How bad each loan is at the end of the day.
         [
-            "lending.services.arrears.hold",
-            "risk.services.controls.release",
-            "lending.services.limit_offers.expire",
-            "risk.services.reviews.review",
-            "lending.services.reapproval.hold",
-        ],
-        [
-            # How bad each loan is at the end of the day.
             "lending.services.classes.measure",
             "lending.services.classes.classify",
             "lending.services.suspension.follow",
             "lending.services.reclassification.follow",
-            # What the book looked like, before tomorrow changes it.
+        ],
+    ),
+    (
+        # What the book looked like, before tomorrow changes it; at a month end, what of it is expected to be lost.
+        [
             "lending.services.history.prepare",
             "lending.services.history.snapshot",
             "lending.services.history.summarise",
-            # The books of the day are complete: what was earned stands in them.
-            "lending.services.interest.accrue_interest",
-            # At a month end: what is expected to be lost, before the books of the day are summed up.
             "lending.services.provisioning.observe",
             "lending.services.provisioning.measure",
             "lending.services.provisioning.book",
-            "lending.services.books.keep",
-            "lending.services.sample.compare",
         ],
+        # What was earned.
+        ["lending.services.interest.accrue_interest"],
+    ),
+    (
+        # Who may have more or less, whose yearly approval is missing.
+        [
+            "lending.services.limit_offers.expire",
+            "risk.services.reviews.review",
+            "lending.services.reapproval.hold",
+        ],
+        # The books of the day are complete.
+        ["lending.services.books.keep", "lending.services.sample.compare"],
     ),
     # What falls due tomorrow is billed, and collections look at the day that opens.
     (["lending.services.accrual.open_day", "lending.services.interest.follow_billing"],),
-    (["dunning.services.close.follow_arrears"], ["lending.services.glance.keep"]),
     (
-        ["dunning.services.close.judge_promises", "dunning.services.close.plan_contacts"],
+        [
+            "dunning.services.close.follow_arrears",
+            "dunning.services.close.judge_promises",
+            "dunning.services.close.plan_contacts",
+        ],
         ["dunning.services.close.plan_reminders"],
+        ["lending.services.glance.keep"],
     ),
 ]
 

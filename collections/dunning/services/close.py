@@ -30,7 +30,7 @@ def plan_contacts(*, on: date, at: datetime) -> int:
 
 @step(_("Reminders of what falls due are planned"), opening=True)
 def plan_reminders(*, on: date, at: datetime) -> int:
-    """Close step, once it is known who is in arrears: they are spoken to in their case."""
+    """Close step; who is in arrears is spoken to in the case."""
     return strategy.remind(**_opening(on, at))
 
 

@@ -22,8 +22,9 @@ from lending.selectors import rules
 # What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
 TAKEN = Q(state__in=[Contact.State.PLANNED, Contact.State.DONE]) | Q(rule=gate.UNDELIVERED)
 
-# What falls due between two days to healthy customers, by customer and day, where the step was not tried for it; the
-# close asks for each step of every day.
+# What falls due between two days to customers who are late with nothing, by customer and day, where the step was not
+# tried for it; the close asks for each step of every day. Arrears are read from the loans: the cases are opened and
+# closed at the same time.
 COMING = bulk.Tuples(
     """
     SELECT l.customer_id, i.due_on, SUM(i.outstanding)
@@ -33,7 +34,10 @@ COMING = bulk.Tuples(
           SELECT 1 FROM dunning_contact c
           WHERE c.customer_id = l.customer_id AND c.due_on = i.due_on AND c.step = %s AND c.channel = %s
       )
-      AND NOT EXISTS (SELECT 1 FROM dunning_case k WHERE k.customer_id = l.customer_id AND k.state <> 'CLOSED')
+      AND NOT EXISTS (
+          SELECT 1 FROM lending_loan late
+          WHERE late.customer_id = l.customer_id AND late.state = ANY(%s::text[]) AND late.oldest_due_on < %s
+      )
     GROUP BY l.customer_id, i.due_on
     """
 )
@@ -200,7 +204,8 @@ def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[
     later = [s.day for s in early if s.channel == step.channel and s.day > step.day]
     first = on + timedelta(days=1 - max(later) if later else 0)
     last = on - timedelta(days=step.day)
-    found = COMING(Loan.State.ACTIVE.value, first, last, step.code, step.channel)
+    owing = [state.value for state in Loan.OWING]
+    found = COMING(Loan.State.ACTIVE.value, first, last, step.code, step.channel, owing, on)
     return sorted(bill for bill in found if bill[2] >= step.min_amount)
 
 
