@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from config.simulation import pilot as scorecards
+from config.simulation import silence
 from config.simulation.cast import Cast, moment, register
 from config.simulation.crew import Crew
 from config.simulation.desk import Desk
@@ -23,6 +24,8 @@ from risk.services import rescoring, scoring
 Progress = Callable[[str, int, int], None]
 # The staff go home before the last days, so that every list has something on it.
 LEFT_TO_DO = timedelta(days=2)
+# Days after which the book is several times what it was, and plans made for a small one are no good any more.
+GROWN = (8, 32, 128)
 # Every night would be true, once a month shows the same and costs a thirtieth.
 NIGHT_OF_SCORES = 28
 
@@ -51,6 +54,8 @@ def live(
             crew.all("day", on)
             if on.day == NIGHT_OF_SCORES:
                 crew.all("rescore", on)
+            if number in GROWN:
+                silence.look_again()
             if on < world.end:
                 crew.all("night", close.begin(at=moment(on, 23, 59)))
             progress("days", number + 1, days)
