@@ -3,21 +3,36 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
-
-from django.db.models import QuerySet
 
 from config.simulation.cast import Cast, moment
 from config.simulation.streams import stream
 from config.simulation.world import Wish
-from lending.models import Application, ApprovalRequest, Offer, Product
+from lending import bulk
+from lending.models import Application, Product
 from lending.services import applications, approvals, desk, offers
+from lending.shares import CUSTOMERS
 
-State = Application.State
 ACCEPTS = 0.9
 # An officer sees more than the machine, papers and a voice, and errs all the same.
 OFFICER_ERRS = 0.35
 OFFICER_APPROVES_ABOVE = 0.1
+# What lies on the desk; asked every day, whatever there is.
+OFFERED = bulk.Tuples(f"""
+    SELECT o.id, o.amount, a.customer_id FROM lending_offer o JOIN lending_application a ON a.id = o.application_id
+    WHERE a.state = 'OFFERED' AND o.made_at < %s AND o.shown_at IS NULL AND a.{CUSTOMERS} ORDER BY o.id
+""")  # noqa: S608
+REFERRED = bulk.Tuples(f"""
+    SELECT a.id, a.customer_id, a.amount, p.min_amount
+    FROM lending_application a JOIN lending_product p ON p.id = a.product_id
+    WHERE a.state = 'REFERRED' AND a.submitted_at < %s AND a.{CUSTOMERS} AND NOT EXISTS (
+        SELECT FROM lending_approvalrequest r
+        WHERE r.state = 'PENDING' AND r.payload ->> 'application_id' = a.id::text
+    ) ORDER BY a.id
+""")  # noqa: S608
+PENDING = bulk.Tuples(f"""
+    SELECT id, customer_id FROM lending_approvalrequest
+    WHERE state = 'PENDING' AND made_at < %s AND {CUSTOMERS} ORDER BY id
+""")  # noqa: S608
 REASONS = ("INCOME_UNPROVEN", "PAPERS_INCOMPLETE", "DEBTS_HIGH", "OFFICER_JUDGEMENT")
 
 
@@ -37,7 +52,8 @@ class Desk:
     def review(self, on: date) -> None:
         """The officers decide what was left to them yesterday."""
         self._second_people(on)
-        self._review(on)
+        if rows := REFERRED(moment(on, 0), *self._cast.share.params):
+            self._decide(rows, on)
 
     def _apply(self, wishes: Sequence[Wish], on: date) -> None:
         ids = self._cast.ids
@@ -65,81 +81,51 @@ class Desk:
 
     def _answer(self, on: date) -> None:
         """Nine in ten accept the next day; the others let the offer run out."""
-        offered = Offer.objects.filter(
-            application__state=State.OFFERED, made_at__lt=moment(on, 0), shown_at=None
-        )
-        mine = self._cast.share.of_customers(offered, "application__customer_id")
-        rows = mine.select_related("application").only("amount", "application__customer_id")
-        found = list(rows.order_by("pk"))
-        willing = [offer.pk for offer in found if self._accepts(offer)]
+        found = OFFERED(moment(on, 0), *self._cast.share.params)
+        willing = [offer_id for offer_id, amount, customer_id in found if self._accepts(customer_id, amount)]
         if found:
-            offers.show_many([offer.pk for offer in found], by=None, at=moment(on, 10), on=on)
+            offers.show_many([offer_id for offer_id, *_ in found], by=None, at=moment(on, 10), on=on)
         if willing:
             offers.accept_many(willing, by=None, at=moment(on, 10, 2), on=on)
 
-    def _accepts(self, offer: Offer) -> bool:
-        who = self._cast.by_id[offer.application.customer_id]
-        return stream(self._cast.world.seed, "accept", who.ref, offer.amount).random() < ACCEPTS
+    def _accepts(self, customer_id: int, amount: Decimal) -> bool:
+        who = self._cast.by_id[customer_id]
+        return stream(self._cast.world.seed, "accept", who.ref, amount).random() < ACCEPTS
 
-    def _review(self, on: date) -> None:
-        asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING)
-        waiting = {request.payload.get("application_id") for request in asked}
-        referred = Application.objects.filter(state=State.REFERRED, submitted_at__lt=moment(on, 0))
-        rows = [
-            row
-            for row in self._mine(referred)
-            .select_related("product")
-            .only("customer_id", "amount", "product__min_amount")
-            .order_by("pk")
-            if row.pk not in waiting
-        ]
-        if rows:
-            self._decide(rows, on)
-
-    def _decide(self, rows: Sequence[Application], on: date) -> None:
+    def _decide(self, rows: Sequence[tuple[int, int, Decimal, Decimal]], on: date) -> None:
         """Yes, or a word why not; above what one officer may decide, the product itself asks a second person."""
         officer, at = self._cast.staff["credit_officer"], moment(on, 11)
         declined, approved = [], []
-        for row in rows:
-            who = self._cast.by_id[row.customer_id]
-            rng = stream(self._cast.world.seed, "officer", who.ref, row.amount)
+        for application_id, customer_id, amount, least in rows:
+            who = self._cast.by_id[customer_id]
+            rng = stream(self._cast.world.seed, "officer", who.ref, amount)
             if who.is_student or who.quality + rng.gauss(0, OFFICER_ERRS) < OFFICER_APPROVES_ABOVE:
                 reason = "STUDENT" if who.is_student else rng.choice(REASONS)
                 declined.append(
                     applications.Decision(
-                        application_id=row.pk, outcome=applications.DECLINE, reasons=[reason]
+                        application_id=application_id, outcome=applications.DECLINE, reasons=[reason]
                     )
                 )
             else:
-                worth = self._worth(row, rng.uniform(0.6, 1.0))
+                worth = self._worth(amount, least, rng.uniform(0.6, 1.0))
                 approved.append(
-                    desk.Approval(application_id=row.pk, amount=worth, note="Papers are in order")
+                    desk.Approval(application_id=application_id, amount=worth, note="Papers are in order")
                 )
         if declined:
             applications.decide_many(declined, by=officer, at=at, on=on)
         if approved:
             desk.approve_applications(approved, by=officer, at=at, on=on)
 
-    def _mine(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Those of the customers of this quarter."""
-        return self._cast.share.of_customers(rows)
-
-    def _worth(self, application: Application, share: float) -> Decimal:
+    def _worth(self, asked: Decimal, least: Decimal, share: float) -> Decimal:
         step = Decimal(100)
-        amount = (application.amount * Decimal(f"{share:.2f}") / step).quantize(Decimal(1)) * step
-        return min(application.amount, max(application.product.min_amount, amount))
+        return min(asked, max(least, (asked * Decimal(f"{share:.2f}") / step).quantize(Decimal(1)) * step))
 
     def _second_people(self, on: date) -> None:
         """What one person asked for yesterday, another decides today; one in ten is refused."""
-        asked = ApprovalRequest.objects.filter(state=ApprovalRequest.State.PENDING, made_at__lt=moment(on, 0))
-        for request in asked.order_by("pk"):
-            who = self._cast.by_id.get(request.customer_id)
-            if who is not None:
-                self._second(request, stream(self._cast.world.seed, "second", who.ref, on).random() < 0.1, on)
-
-    def _second(self, request: ApprovalRequest, refuses: bool, on: date) -> None:
         senior, at = self._cast.staff["senior_approver"], moment(on, 10, 30)
-        if refuses:
-            approvals.reject(request_id=request.pk, by=senior, at=at, remark="Not on these papers")
-        else:
-            approvals.approve(request_id=request.pk, by=senior, at=at, on=on)
+        for request_id, customer_id in PENDING(moment(on, 0), *self._cast.share.params):
+            who = self._cast.by_id[customer_id]
+            if stream(self._cast.world.seed, "second", who.ref, on).random() < 0.1:
+                approvals.reject(request_id=request_id, by=senior, at=at, remark="Not on these papers")
+            else:
+                approvals.approve(request_id=request_id, by=senior, at=at, on=on)

@@ -1,23 +1,21 @@
 """The collection floor: calls made, promises taken, claims taken to court, losses given up."""
 
-from datetime import date, timedelta
-from functools import reduce
-from operator import or_
+from datetime import date, datetime, timedelta
 from random import Random
-
-from django.db.models import Q
 
 from config.simulation.cast import Cast, moment
 from config.simulation.paying import keeps_promise
 from config.simulation.streams import stream
 from config.simulation.till import Till
 from config.simulation.world import Someone
-from dunning.models import Case, Contact, LegalMatter
+from dunning.models import Case, Contact
 from dunning.models.contact import Outcome
 from dunning.services import cases, contacts, legal, promises
+from lending import bulk
 from lending.errors import Refused
 from lending.models import Loan
 from lending.services import desk
+from lending.shares import CUSTOMERS
 
 REACHED = 0.55
 COURT = "First Intermediate Court"
@@ -28,6 +26,23 @@ PACE = {
     "JUDGED": ("judged_on", 30, "ENFORCED"),
 }
 WRITE_OFF_AFTER = 180  # days past due
+# What is to do on the floor; asked every day, whatever there is.
+CALLS = bulk.Tuples(f"""
+    SELECT c.id, c.customer_id, c.case_id, k.assigned_to_id
+    FROM dunning_contact c JOIN dunning_case k ON k.id = c.case_id
+    WHERE c.state = 'PLANNED' AND c.notice_id IS NULL AND c.channel = 'CALL' AND c.planned_for < %s AND c.{CUSTOMERS}
+    ORDER BY c.id
+""")  # noqa: S608
+_RIPE = " OR ".join(f"m.state = '{state}' AND m.{since} <= %s" for state, (since, _wait, _to) in PACE.items())
+MATTERS = bulk.Tuples(f"""
+    SELECT m.id, m.state, m.claim, u.platform_ref
+    FROM dunning_legalmatter m JOIN lending_customer u ON u.id = m.customer_id
+    WHERE ({_RIPE}) AND m.{CUSTOMERS} ORDER BY m.id
+""")  # noqa: S608
+LOST = bulk.Tuples(f"""
+    SELECT id FROM lending_loan
+    WHERE state = ANY(%s::text[]) AND oldest_due_on = %s AND {CUSTOMERS} ORDER BY id
+""")  # noqa: S608
 
 
 class Floor:
@@ -35,14 +50,13 @@ class Floor:
         self._cast, self._till = cast, till
 
     def day(self, on: date) -> int:
-        tasks = Contact.objects.filter(
-            state=Contact.State.PLANNED, notice=None, channel="CALL", planned_for__lt=moment(on, 23)
-        )
-        rows = tasks.select_related("case").only("customer_id", "case_id", "case__assigned_to_id")
-        found = rows.order_by("pk")
-        calls = [task for task in found if task.customer_id in self._cast.by_id]
-        for number, task in enumerate(calls):
-            self._call(task, on, number)
+        calls = CALLS(moment(on, 23), *self._cast.share.params)
+        for number, (task_id, customer_id, case_id, assigned_to_id) in enumerate(calls):
+            at = moment(on, 9 + number // 40 % 10, number % 40)
+            if assigned_to_id is None:
+                collector = self._cast.staff["collector"]
+                cases.assign(case_id=case_id, user_id=collector.pk, by=collector, at=at)
+            self._call(task_id, case_id, self._cast.by_id[customer_id], on, at)
         self._go_to_court(on)
         self._give_up(on)
         return len(calls)
@@ -50,17 +64,12 @@ class Floor:
     def _rng(self, what: str, who: Someone, on: date) -> Random:
         return stream(self._cast.world.seed, what, who.ref, on)
 
-    def _call(self, task: Contact, on: date, number: int) -> None:
-        who = self._cast.by_id[task.customer_id]
+    def _call(self, task_id: int, case_id: int, who: Someone, on: date, at: datetime) -> None:
         rng = self._rng("call", who, on)
         outcome = self._outcome(who, on, rng)
-        at = moment(on, 9 + number // 40 % 10, number % 40)
-        collector = self._cast.staff["collector"]
-        if task.case.assigned_to_id is None:
-            cases.assign(case_id=task.case_id, user_id=collector.pk, by=collector, at=at)
-        done = contacts.log(contact_id=task.pk, outcome=outcome, by=collector, at=at)
+        done = contacts.log(contact_id=task_id, outcome=outcome, by=self._cast.staff["collector"], at=at)
         if done.state == Contact.State.DONE and outcome == Outcome.PROMISED:
-            self._promise(task.case_id, who, on, on + timedelta(days=rng.randint(2, 8)))
+            self._promise(case_id, who, on, on + timedelta(days=rng.randint(2, 8)))
 
     def _outcome(self, who: Someone, on: date, rng: Random) -> str:
         if rng.random() > REACHED:
@@ -85,32 +94,26 @@ class Floor:
 
     def _go_to_court(self, on: date) -> None:
         lawyer = self._cast.staff["legal_officer"]
-        ripe = [
-            Q(state=state, **{f"{since}__lte": on - timedelta(days=wait)})
-            for state, (since, wait, _to) in PACE.items()
-        ]
-        due = LegalMatter.objects.filter(reduce(or_, ripe)).select_related("customer").order_by("pk")
-        for matter in self._cast.share.of_customers(due):
+        since = [on - timedelta(days=wait) for _since, wait, _to in PACE.values()]
+        for matter_id, state, claim, ref in MATTERS(*since, *self._cast.share.params):
             legal.advance(
-                matter_id=matter.pk,
-                to=PACE[matter.state][-1],
+                matter_id=matter_id,
+                to=PACE[state][-1],
                 by=lawyer,
                 at=moment(on, 16),
                 on=on,
                 court=COURT,
-                reference=f"({on:%Y}) {matter.customer.platform_ref}",
-                awarded=matter.claim,
+                reference=f"({on:%Y}) {ref}",
+                awarded=claim,
             )
 
     def _give_up(self, on: date) -> None:
         """Half a year past due: the accountant asks to write the loan off, another decides tomorrow."""
-        lost = Loan.objects.filter(state__in=Loan.OWING, oldest_due_on=on - timedelta(days=WRITE_OFF_AFTER))
-        for loan in lost.order_by("pk"):
-            if loan.customer_id not in self._cast.by_id:
-                continue
+        since = on - timedelta(days=WRITE_OFF_AFTER)
+        for (loan_id,) in LOST([str(state) for state in Loan.OWING], since, *self._cast.share.params):
             desk.ask_write_off(
-                loan_id=loan.pk,
-                key=f"write-off:{loan.pk}",
+                loan_id=loan_id,
+                key=f"write-off:{loan_id}",
                 reason="Half a year past due",
                 by=self._cast.staff["accountant"],
                 at=moment(on, 17),

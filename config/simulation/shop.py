@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,7 +13,8 @@ from config.simulation.cast import Cast, moment
 from config.simulation.paying import wants_credit
 from config.simulation.shopping import CANCEL, ORDER, RETURN, Act
 from config.simulation.streams import stream
-from lending.models import CreditLine, Purchase
+from lending import bulk
+from lending.models import Purchase
 from lending.services import purchases
 from risk.services import events
 
@@ -20,6 +22,21 @@ SOURCE = "simulation"
 BATCH = 5000
 # Nobody takes a line for a sandwich.
 SMALLEST = Decimal(60)
+LINES = bulk.Tuples("""
+    SELECT l.customer_id, l.id, l.base_limit - l.used - l.held, p.tenors
+    FROM lending_creditline l JOIN lending_product p ON p.id = l.product_id
+    WHERE l.customer_id = ANY(%s::bigint[]) AND l.state = 'ACTIVE' ORDER BY l.id
+""")
+CAPTURED = bulk.Select(Purchase, "id = ANY(%s::bigint[]) AND state = 'CAPTURED' ORDER BY order_ref")
+
+
+@dataclass(slots=True)
+class Line:
+    """A line that is open, and what is free on it."""
+
+    pk: int
+    free: Decimal
+    tenors: list[int]
 
 
 class Shop:
@@ -53,12 +70,13 @@ class Shop:
     def _sell(self, orders: Sequence[Act], on: date) -> None:
         """Orders on credit, held on the line; they leave the house the next day."""
         wanting = [act for act in orders if self._on_credit(act, on)]
-        lines = self._open_lines({self._cast.ids[act.customer] for act in wanting})
+        found = LINES([self._cast.ids[act.customer] for act in wanting]) if wanting else []
+        lines = {customer_id: Line(*line) for customer_id, *line in found}
         fitting = []
         for act in wanting:
             line = lines.get(self._cast.ids[act.customer])
-            if line is not None and act.amount <= line.base_limit - line.used - line.held:
-                line.held += act.amount
+            if line is not None and act.amount <= line.free:
+                line.free -= act.amount
                 fitting.append(self._order(act, line))
         if fitting:
             self._buy(fitting, on)
@@ -67,16 +85,9 @@ class Shop:
         who = self._cast.by_id[self._cast.ids[act.customer]]
         return act.amount >= SMALLEST and wants_credit(self._cast.world.seed, who, act.order_ref, on)
 
-    def _open_lines(self, customer_ids: set[int]) -> dict[int, CreditLine]:
-        lines = CreditLine.objects.filter(customer_id__in=customer_ids, state=CreditLine.State.ACTIVE)
-        rows = lines.select_related("product").only(
-            "customer_id", "base_limit", "used", "held", "product__tenors"
-        )
-        return {line.customer_id: line for line in rows}
-
-    def _order(self, act: Act, line: CreditLine) -> purchases.Order:
+    def _order(self, act: Act, line: Line) -> purchases.Order:
         rng = stream(self._cast.world.seed, "tenor", act.order_ref)
-        tenors = sorted(line.product.tenors)
+        tenors = sorted(line.tenors)
         return purchases.Order(
             line_id=line.pk,
             order_ref=act.order_ref,
@@ -109,8 +120,7 @@ class Shop:
     def _take_back(self, returns: Sequence[Act], on: date) -> None:
         """Goods that were bought on credit and came back: the debt shrinks."""
         bought = {self._bought[act.order_ref]: act for act in returns if act.order_ref in self._bought}
-        captured = Purchase.objects.filter(pk__in=bought, state=Purchase.State.CAPTURED).order_by("order_ref")
-        for purchase in captured:
+        for purchase in CAPTURED(list(bought)) if bought else []:
             act = bought[purchase.pk]
             left = purchase.captured - purchase.refunded
             purchases.refund(

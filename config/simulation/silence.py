@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.backends.postgresql.base import Cursor as ClientBinding
@@ -42,7 +43,7 @@ class Hurried(ServerBinding):
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         if isinstance(params, Mapping):
-            query, params = ClientBinding(self.connection).mogrify(query, params), None
+            query, params = psycopg.ClientCursor(self.connection).mogrify(query, params), None
         return super().execute(query, params, **options)
 
 

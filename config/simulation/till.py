@@ -3,17 +3,24 @@
 from collections import defaultdict
 from datetime import date, timedelta
 
-from django.db.models import Sum
-
 from config.simulation.cast import Cast, moment
 from config.simulation.paying import pays_on
 from config.simulation.streams import stream
-from lending.models import Instalment, Loan
+from lending import bulk
+from lending.models import Loan
 from lending.services import loans
+from lending.shares import CUSTOMERS
 
 EARLY = timedelta(days=3)
 # One customer in a hundred who pays in time pays the whole loan off.
 SETTLES = 0.01
+# Customer, due date and open amount of all that falls due until a day.
+DUE = bulk.Tuples(f"""
+    SELECT l.customer_id, i.due_on, SUM(i.outstanding)
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE i.due_on <= %s AND i.paid_on IS NULL AND i.outstanding > 0 AND l.state = ANY(%s::text[]) AND l.{CUSTOMERS}
+    GROUP BY 1, 2 ORDER BY 2
+""")  # noqa: S608
 
 
 class Till:
@@ -36,19 +43,12 @@ class Till:
 
     def _coming(self, on: date) -> dict:
         paying: dict = defaultdict(int)
-        for customer_id, due_on, amount in self._due(on + EARLY):
+        for customer_id, due_on, amount in DUE(
+            on + EARLY, [str(state) for state in Loan.OWING], *self._cast.share.params
+        ):
             if self._pays(customer_id, due_on, on):
                 paying[customer_id] += amount
         return paying
-
-    def _due(self, until: date) -> list[tuple]:
-        """Customer, due date and open amount of all that falls due until that day."""
-        unpaid = Instalment.objects.filter(
-            due_on__lte=until, paid_on=None, loan__state__in=Loan.OWING, outstanding__gt=0
-        )
-        mine = self._cast.share.of_customers(unpaid, "loan__customer_id")
-        sums = mine.values_list("loan__customer_id", "due_on").annotate(open=Sum("outstanding"))
-        return list(sums.order_by("due_on"))
 
     def _pays(self, customer_id: int, due_on: date, on: date) -> bool:
         if self.promised.get(customer_id) == on and due_on < on:
