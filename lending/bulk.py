@@ -230,7 +230,9 @@ def update_many(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     ways = _ways_of(model, (*names, model._meta.pk.name))
     columns = [_values(way, rows) for way in ways]
     if len(rows) == 1:
-        _execute(_update_one(model, tuple(names)), [_bare(*one)[0] for one in zip(ways, columns, strict=True)])
+        _execute(
+            _update_one(model, tuple(names)), [_bare(*one)[0] for one in zip(ways, columns, strict=True)]
+        )
     else:
         _execute(_update(model, tuple(names)), _arrays(ways, columns))
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from psycopg import adapters
 from psycopg.abc import Buffer, DumperKey
-from psycopg.abc import Dumper as AbcDumper
 from psycopg.adapt import Dumper, PyFormat
 from psycopg.types.numeric import Int4
 
@@ -18,16 +17,17 @@ AnyNumber = adapters.get_dumper(int, PyFormat.BINARY)
 
 
 class WholeNumber(Dumper):
-    """Sends a whole number as an integer of the server, and a larger one as a bigint. The driver itself has a third type
-    for those below 32,768, and a statement whose values are of other types is planned anew."""
+    """Sends a whole number as an integer of the server, and a larger one as a bigint. The driver itself has a third
+    type for those below 32,768, and a statement whose values are of other types is planned anew."""
 
     format = SmallNumber.format
-    _small, _any = SmallNumber(int), AnyNumber(int)
+    _small: Any = SmallNumber(int)
+    _any: Any = AnyNumber(int)
 
     def get_key(self, obj: int, format: PyFormat) -> DumperKey:
         return SmallNumber if obj in SMALL else self._any.get_key(obj, format)
 
-    def upgrade(self, obj: int, format: PyFormat) -> AbcDumper:
+    def upgrade(self, obj: int, format: PyFormat) -> Any:
         return self._small if obj in SMALL else self._any.upgrade(obj, format)
 
     def dump(self, obj: int) -> Buffer | None:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from lending import bulk
 from lending.engine.classes import Buckets, Scale
 from lending.models import Customer, Product
 from lending.selectors.rules import MissingRule, Table
 
 _BUCKET = re.compile(r"BUCKET_(\d+)_FROM_DAY")
+PRODUCTS = bulk.Tuples(
+    "SELECT id, class_scale, lender_type, overdue_grace_days FROM lending_product ORDER BY id"
+)
 _PREFIX: dict[str, str] = {Product.ClassScale.GENERAL: "CLASS", Product.ClassScale.CARD: "CARD"}
 
 
@@ -27,15 +31,15 @@ class Yardstick:
 def yardstick(on: date) -> Yardstick:
     """Two statements, however many products there are. Raises MissingRule when a day of a scale is set nowhere."""
     table = Table(["BUCKET_", "CLASS_", "CARD_"], on)
-    products = list(Product.objects.only("lender_type", "class_scale", "overdue_grace_days"))
+    products = PRODUCTS()
     scales = {
-        (product.class_scale, product.lender_type): _scale(table, product.class_scale, product.lender_type)
-        for product in products
+        (scale, lender): _scale(table, scale, lender)
+        for scale, lender in {(scale, lender) for _id, scale, lender, _grace in products}
     }
     return Yardstick(
         buckets=_buckets(table),
-        scales={product.pk: scales[product.class_scale, product.lender_type] for product in products},
-        grace={product.pk: product.overdue_grace_days for product in products},
+        scales={product_id: scales[scale, lender] for product_id, scale, lender, _grace in products},
+        grace={product_id: grace for product_id, _scale, _lender, grace in products},
         contagion={kind: table.value(f"CLASS_CONTAGION_{kind}") for kind in Customer.Kind.values},
     )
 

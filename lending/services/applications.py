@@ -29,7 +29,7 @@ APPROVE, REFER, DECLINE = "APPROVE", "REFER", "DECLINE"
 WITH_LINE = bulk.Tuples(
     "SELECT DISTINCT customer_id FROM lending_creditline WHERE customer_id = ANY(%s::bigint[]) AND state <> 'CLOSED'"
 )
-CUSTOMERS = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
+PRODUCTS = bulk.Select(Product, "id = ANY(%s::bigint[])")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +57,10 @@ def start(*, by: User | None, at: datetime, **ask: Any) -> Application:
 def start_many(asks: Sequence[Ask], *, by: User | None, at: datetime) -> list[Application | Refused]:
     """Drafts of what is asked for, in a few statements however many they are; a refusal holds up no other."""
     ids = {ask.customer_id for ask in asks}
-    customers = {row.pk: row for row in CUSTOMERS(sorted(ids))}
+    customers = {row.pk: row for row in locking.HELD(sorted(ids))}
     if len(customers) < len(ids):
         raise Customer.DoesNotExist
-    products = Product.objects.in_bulk({ask.product_id for ask in asks})
+    products = {row.pk: row for row in PRODUCTS([ask.product_id for ask in asks])}
     with_line = {customer_id for (customer_id,) in WITH_LINE(sorted(ids))}
     drafts: list[Application | Refused] = []
     for ask in asks:

@@ -10,6 +10,8 @@ from lending import bulk, engine
 from lending.models import Loan, Product, User
 from lending.services import posting
 
+POSTED = bulk.Select(Loan, "id = ANY(%s::bigint[])")
+
 
 def draft(
     *,
@@ -71,5 +73,5 @@ def book(
         at=at,
         on=on,
     )
-    posted = Loan.objects.in_bulk([loan.pk for loan in loans])
+    posted = {loan.pk: loan for loan in POSTED([loan.pk for loan in loans])}
     return [posted[loan.pk] for loan in loans]

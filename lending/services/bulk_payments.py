@@ -29,7 +29,7 @@ from lending.models import (
     UnappliedMoney,
     User,
 )
-from lending.services import billed_ahead, loans, notices, payment_rows, suspense
+from lending.services import billed_ahead, loans, locking, notices, payment_rows, suspense
 from lending.services.posting import Posting, Type, post_many
 
 State = PaymentRow.State
@@ -41,9 +41,6 @@ READY = bulk.Select(
 )
 # Everything that rows for these customers can touch, in the order in which the house locks.
 _OWING = "FROM lending_loan WHERE customer_id = ANY(%s::bigint[]) AND state = ANY(%s) ORDER BY id"
-CUSTOMERS = bulk.Tuples(
-    "SELECT id FROM lending_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-)
 LINES = bulk.Tuples(
     "SELECT id FROM lending_creditline"
     " WHERE id IN (SELECT line_id FROM lending_loan WHERE customer_id = ANY(%s::bigint[]))"
@@ -298,7 +295,7 @@ def _lock_debts(rows: Sequence[PaymentRow], on: date) -> None:
     """Everything the rows can touch, once and in the order of the house, before any of them is tried."""
     customers = sorted({row.customer_id for row in rows if row.customer_id})
     states = [str(state) for state in Loan.OWING]
-    _customers, owing = bulk.read((CUSTOMERS, [customers]), (OWING, [customers, states]))
+    _customers, owing = bulk.read((locking.HELD_IDS, [customers]), (OWING, [customers, states]))
     bulk.read(
         (billed_ahead.BILLED, [on, [loan_id for (loan_id,) in owing]]),
         (LINES, [customers]),

@@ -15,6 +15,7 @@ from stdnum.exceptions import ValidationError as NumberError
 from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Consent, Customer, User
+from lending.services import locking
 
 Kind = Customer.Kind
 PLAIN = (
@@ -22,6 +23,11 @@ PLAIN = (
     *("monthly_income", "is_student"),
 )
 DETAILS = ("name", "phone", "email", "language", "region", "industry_id", "monthly_income", "is_student")
+
+# What somebody agreed to before.
+STANDING = bulk.Select(
+    Consent, "customer_id = ANY(%s::bigint[]) AND purpose = ANY(%s::text[]) AND withdrawn_at IS NULL"
+)
 
 
 def check_id_number(kind: str, value: str) -> str:
@@ -188,10 +194,12 @@ def give_consents(
     at: datetime,
 ) -> list[Consent]:
     """Record that each of these customers agreed to each of these purposes; what stands stays as it was given."""
-    held = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update(no_key=True)
-    if len(held.values_list("pk")) < len(set(customer_ids)):
+    ids = sorted(set(customer_ids))
+    held, rows = bulk.read(
+        (locking.HELD_IDS, [ids]), (STANDING, [ids, [str(purpose) for purpose in purposes]])
+    )
+    if len(held) < len(ids):
         raise Customer.DoesNotExist
-    rows = Consent.objects.filter(customer_id__in=customer_ids, purpose__in=purposes, withdrawn_at=None)
     standing = {(row.customer_id, row.purpose): row for row in rows}
     wanted = [(customer_id, purpose) for customer_id in customer_ids for purpose in purposes]
     new = bulk.create_many(

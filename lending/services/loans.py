@@ -8,12 +8,21 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from lending import engine
+from lending import bulk, engine
 from lending.errors import Refused
 from lending.fields import ZERO
-from lending.models import Customer, Instalment, Loan, Transaction, User
-from lending.services import adjust, checks, notices, restructure, suspense
+from lending.models import Customer, Loan, Transaction, User
+from lending.services import adjust, checks, locking, notices, restructure, suspense
 from lending.services.posting import FROM_SUSPENSE, Posting, Type, as_events, hold, post, post_many
+
+# Asked for every payment: what it posted before, and what its customer owes, oldest first.
+BY_PAYMENT = bulk.Select(Transaction, "payment_key = ANY(%s::text[]) ORDER BY id")
+OWED = bulk.Tuples("""
+    SELECT l.customer_id, i.loan_id, i.outstanding
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE l.customer_id = ANY(%s::bigint[]) AND l.state = ANY(%s::text[]) AND i.outstanding > 0
+    ORDER BY i.due_on, i.loan_id, i.number
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ def pay_many(*, receipts: Sequence[Receipt], by: User | None, at: datetime, on: 
     """Several payments at once, in order, each as `pay` would take it."""
     for receipt in receipts:
         checks.amount(receipt.amount)
-    customers = _lock({receipt.customer_id for receipt in receipts})
+    held = locking.HELD(sorted({receipt.customer_id for receipt in receipts}))
+    customers = {customer.pk: customer for customer in held}
     known = _posted([receipt.key for receipt in receipts])
     fresh = [receipt for receipt in receipts if receipt.key not in known]
     postings = _spread(fresh, on)
@@ -89,15 +99,10 @@ def pay_many(*, receipts: Sequence[Receipt], by: User | None, at: datetime, on: 
     return [row for receipt in receipts for row in known.get(receipt.key, [])] + posted
 
 
-def _lock(customer_ids: set[int]) -> dict[int, Customer]:
-    rows = Customer.objects.filter(pk__in=customer_ids).order_by("pk").select_for_update(no_key=True)
-    return {row.pk: row for row in rows}
-
-
 def _posted(keys: Sequence[str]) -> dict[str, list[Transaction]]:
     """What these keys posted before; a payment's transactions carry its key and their loan's number."""
     found: dict[str, list[Transaction]] = {}
-    for row in Transaction.objects.filter(payment_key__in=keys).order_by("pk"):
+    for row in BY_PAYMENT(list(keys)):
         found.setdefault(row.payment_key, []).append(row)
     return found
 
@@ -112,15 +117,8 @@ def _spread(receipts: Sequence[Receipt], on: date) -> list[Posting]:
 
 def _owed(customer_ids: set[int]) -> dict[int, list[list]]:
     """Per customer the unpaid instalments as [loan, amount still open], oldest due date first."""
-    rows = (
-        Instalment.objects.filter(
-            loan__customer_id__in=customer_ids, loan__state__in=Loan.OWING, outstanding__gt=0
-        )
-        .order_by("due_on", "loan_id", "number")
-        .values_list("loan__customer_id", "loan_id", "outstanding")
-    )
     owed: dict[int, list[list]] = {}
-    for customer_id, loan_id, outstanding in rows:
+    for customer_id, loan_id, outstanding in OWED(list(customer_ids), [str(state) for state in Loan.OWING]):
         owed.setdefault(customer_id, []).append([loan_id, outstanding])
     return owed
 

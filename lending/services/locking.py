@@ -1,4 +1,5 @@
-"""Applications and lines under lock, with the customer and the product that decisions ask for, in one round trip."""
+"""Customers, applications and lines under lock, these with the customer and the product that decisions ask for, in one
+round trip."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,6 +8,10 @@ from lending.models import Application, CreditLine, Customer, Offer, Product
 
 # A decision does not look at the identity number, which would have to be decrypted.
 SEEN = tuple(one.attname for one in Customer._meta.concrete_fields if one.attname != "id_number")
+HELD = bulk.Select(Customer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE", SEEN)
+HELD_IDS = bulk.Tuples(
+    "SELECT id FROM lending_customer WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
 OFFERS = bulk.Select(Offer, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 APPLICATIONS = bulk.Select(Application, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 OF_OFFERS = "id IN (SELECT application_id FROM lending_offer WHERE id = ANY(%s::bigint[])) ORDER BY id"

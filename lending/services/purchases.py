@@ -13,11 +13,15 @@ from django.utils.translation import gettext_lazy as _
 
 from lending import bulk, engine, events
 from lending.errors import Refused
-from lending.models import CreditLine, Loan, Purchase, TemporaryLimit, Transaction, User
+from lending.models import CreditLine, Loan, Purchase, Transaction, User
 from lending.selectors import cost, pricing
 from lending.services import booking, checks, locking, notices, posting
 from lending.services.steps import step
 
+EXTRA = bulk.Tuples("""
+    SELECT line_id, amount FROM lending_temporarylimit
+    WHERE line_id = ANY(%s::bigint[]) AND %s BETWEEN starts_on AND ends_on
+""")
 LINE_IDS = bulk.Tuples("SELECT DISTINCT line_id FROM lending_purchase WHERE id = ANY(%s::bigint[])")
 PURCHASES = bulk.Select(Purchase, "id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 
@@ -139,8 +143,7 @@ def authorise_many(
 def _limits(lines: Iterable[CreditLine], on: date) -> dict[int, Decimal]:
     """Each line's limit with what is added to it on that day."""
     limits = {line.pk: line.base_limit for line in lines}
-    extra = TemporaryLimit.objects.filter(line_id__in=limits, starts_on__lte=on, ends_on__gte=on)
-    for line_id, amount in extra.values_list("line_id", "amount"):
+    for line_id, amount in EXTRA(list(limits), on):
         limits[line_id] += amount
     return limits
 
@@ -296,7 +299,7 @@ def refund(
     """
     checks.amount(amount)
     purchase = _lock([purchase_id])[purchase_id]
-    if Transaction.objects.filter(key=key).exists():
+    if posting.POSTED([key]):
         return _same_refund(purchase, amount, key)
     if purchase.state != Purchase.State.CAPTURED:
         raise Refused("not_captured", _("Only a captured purchase can be refunded."))
@@ -309,7 +312,7 @@ def refund(
     purchase.refunded += amount
     if amount == left:
         purchase.refund_whole()
-    purchase.save(update_fields=["state", "refunded"])
+    bulk.update_many([purchase], ["state", "refunded"])
     events.record("purchase.refunded", purchase, by=by, at=at, amount=amount)
     notices.queue(
         customer=purchase.line.customer,

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.engine import calendar
 from lending.models import Customer, Loan, Statement
 from lending.services import notices
@@ -36,6 +36,8 @@ WHERE s.id = ANY(%(ids)s) AND i.loan_id = l.id AND l.state = ANY(%(owing)s)
   AND i.due_on <= s.due_on AND i.statement_id IS NULL AND i.outstanding > 0
 """
 
+STATEMENTS = bulk.Select(Statement, "id = ANY(%s::bigint[]) ORDER BY id")
+
 
 @step(_("Bills are issued"))
 def issue(*, on: date, at: datetime) -> int:
@@ -47,7 +49,7 @@ def issue(*, on: date, at: datetime) -> int:
         cursor.execute(ISSUE, values)
         ids = [row[0] for row in cursor.fetchall()]
         cursor.execute(ATTACH, {"ids": ids, "owing": owing})
-    _announce(list(Statement.objects.filter(pk__in=ids).select_related("customer")), at)
+    _announce(STATEMENTS(ids) if ids else [], at)
     return len(ids)
 
 
@@ -58,7 +60,10 @@ def _announce(rows: Sequence[Statement], at: datetime) -> None:
             for row in rows
         ]
     )
-    notices.queue_many([_message(row.customer, row, row.amount) for row in rows], at=at)
+    people = (
+        {person.pk: person for person in notices.PEOPLE([row.customer_id for row in rows])} if rows else {}
+    )
+    notices.queue_many([_message(people[row.customer_id], row, row.amount) for row in rows], at=at)
 
 
 def _message(customer: Customer, row: Statement, amount: Decimal) -> notices.Message:

@@ -17,7 +17,7 @@ from lending import bulk, events
 from lending.errors import Refused
 from lending.fields import ZERO
 from lending.models import InterestSuspension, Loan, Transaction, User
-from lending.models.classes import MARKED
+from lending.models.classes import MARKED_SQL
 from lending.selectors import accrued
 from lending.services import checks, ledger, targets
 from lending.services.steps import step
@@ -43,6 +43,24 @@ HELD = bulk.Tuples(
       AND id IN (SELECT loan_id FROM lending_interestsuspension WHERE until IS NULL)
     GROUP BY product_id
     """
+)
+
+# Loans that do not perform and are not in suspense, and those in it, not by a person, that do.
+BAD = bulk.Tuples(f"""
+    SELECT l.id FROM lending_loan l
+    WHERE {MARKED_SQL} AND l.state = ANY(%s::text[]) AND l.non_performing_since IS NOT NULL
+      AND NOT EXISTS (SELECT FROM lending_interestsuspension s WHERE s.loan_id = l.id AND s.until IS NULL)
+    ORDER BY l.id
+""")  # noqa: S608
+GOOD = bulk.Tuples("""
+    SELECT l.id FROM lending_loan l JOIN lending_interestsuspension s ON s.loan_id = l.id
+    WHERE s.until IS NULL AND s.by_id IS NULL AND l.state = ANY(%s::text[]) AND l.non_performing_since IS NULL
+    ORDER BY l.id
+""")
+ENDED = bulk.Select(
+    InterestSuspension,
+    "until IS NULL AND loan_id IN (SELECT id FROM lending_loan WHERE state <> ALL(%s::text[]))"
+    " ORDER BY loan_id FOR NO KEY UPDATE",
 )
 
 # Why the close does it, as events keep it.
@@ -159,11 +177,8 @@ def _record(kind: str, loans: Sequence[Loan], reason: str, by: User | None, at: 
 def follow(*, on: date, at: datetime) -> int:
     """Close step, between the classes and the accrual: loans that stopped to perform go into suspense, those that
     perform again and were not suspended by a person come out of it."""
-    held_now = InterestSuspension.objects.filter(until=None)
-    owing = Loan.objects.filter(state__in=Loan.OWING).order_by("pk")
-    bad = owing.filter(MARKED, non_performing_since__isnull=False).exclude(pk__in=held_now.values("loan_id"))
-    good = owing.filter(non_performing_since=None, pk__in=held_now.filter(by=None).values("loan_id"))
-    stop, start = (list(rows.values_list("pk", flat=True)) for rows in (bad, good))
+    owing = [str(state) for state in Loan.OWING]
+    stop, start = ([loan_id for (loan_id,) in rows] for rows in bulk.read((BAD, [owing]), (GOOD, [owing])))
     if stop:
         suspend_many(loan_ids=stop, reason=NOT_PERFORMING, by=None, at=at, on=on)
     if start:
@@ -181,24 +196,22 @@ def held(on: date) -> Iterator[tuple[Target, dict[int, Decimal]]]:
 def end_closed(*, on: date, at: datetime) -> int:
     """Suspensions of loans that are paid or given up end. What a write-off took with it was never income: it lowers
     the loss, not the income. Called by the daily close before it books to the targets."""
-    ended = list(
-        InterestSuspension.objects.select_for_update(no_key=True, of=("self",))
-        .filter(until=None)
-        .exclude(loan__state__in=Loan.OWING)
-        .select_related("loan")
-        .order_by("loan_id")
-    )
+    ended = ENDED([str(state) for state in Loan.OWING])
+    if not ended:
+        return 0
     for row in ended:
         row.until = on
-    InterestSuspension.objects.bulk_update(ended, ["until"])
-    ledger.post(_given_up([row.loan for row in ended], on))
+    bulk.update_many(ended, ["until"])
+    ledger.post(_given_up([row.loan_id for row in ended], on))
     return len(ended)
 
 
-def _given_up(loans: Sequence[Loan], on: date) -> list[ledger.Booking]:
-    gone = [loan.pk for loan in loans if loan.state == Loan.State.WRITTEN_OFF]
+def _given_up(loan_ids: Sequence[int], on: date) -> list[ledger.Booking]:
     write_offs = Transaction.objects.filter(
-        loan_id__in=gone, type=Transaction.Type.WRITE_OFF, reversed_by=None
+        loan_id__in=loan_ids,
+        loan__state=Loan.State.WRITTEN_OFF,
+        type=Transaction.Type.WRITE_OFF,
+        reversed_by=None,
     ).select_related("loan")
     bookings = []
     for posted in write_offs.order_by("pk"):

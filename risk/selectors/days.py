@@ -4,17 +4,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
-from django.db import connection
-
+from lending import bulk
 from risk.engine.controls import BASELINE_DAYS, ControlSpec, DaySums
 
-STRETCHES = """
+STRETCHES = bulk.Tuples("""
     SELECT customer_id, min(day), sum(orders), sum(order_amount), sum(returns), sum(return_amount),
            sum(address_changes), sum(risky_amount)
     FROM risk_customerday
-    WHERE customer_id = ANY(%s) AND day >= %s AND day <= %s
+    WHERE customer_id = ANY(%s::bigint[]) AND day >= %s AND day <= %s
     GROUP BY customer_id, width_bucket(day, %s::date[])
-"""
+""")
 
 
 def stretches(customer_ids: Collection[int], cuts: Iterable[date], on: date) -> dict[int, list[DaySums]]:
@@ -24,10 +23,8 @@ def stretches(customer_ids: Collection[int], cuts: Iterable[date], on: date) -> 
     """
     borders = sorted(cuts)
     found: dict[int, list[DaySums]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(STRETCHES, [list(customer_ids), borders[0], on, borders])
-        for customer_id, *sums in cursor.fetchall():
-            found[customer_id].append(DaySums(*sums))
+    for customer_id, *sums in STRETCHES(list(customer_ids), borders[0], on, bulk.literal(borders)):
+        found[customer_id].append(DaySums(*sums))
     return found
 
 

@@ -6,10 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Min, Sum
-
+from lending import bulk
 from lending.fields import ZERO
-from lending.models import Application, Consent, CreditLine, Customer, Instalment, Loan
+from lending.models import Application, Consent, Customer, Loan
 from lending.selectors import rules
 from lending.services.customers import age
 from risk.models import FinancialStatement
@@ -17,6 +16,30 @@ from risk.selectors.features import Vector
 
 # The days ahead that count as the coming month.
 MONTH_DAYS = 30
+OWING = [str(state) for state in Loan.OWING]
+# Of some customers, asked for every application.
+LIMITS = bulk.Tuples("""
+    SELECT customer_id, SUM(base_limit) FROM lending_creditline
+    WHERE customer_id = ANY(%s::bigint[]) AND state <> 'CLOSED' GROUP BY customer_id
+""")
+DRAWN = bulk.Tuples("""
+    SELECT customer_id, SUM(principal) FROM lending_loan
+    WHERE customer_id = ANY(%s::bigint[]) AND line_id IS NULL AND state = ANY(%s::text[]) GROUP BY customer_id
+""")
+OLDEST_DUE = bulk.Tuples("""
+    SELECT customer_id, MIN(oldest_due_on) FROM lending_loan
+    WHERE customer_id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) AND oldest_due_on IS NOT NULL
+    GROUP BY customer_id
+""")
+DUE = bulk.Tuples("""
+    SELECT l.customer_id, SUM(i.outstanding)
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE l.customer_id = ANY(%s::bigint[]) AND l.state = ANY(%s::text[]) AND i.due_on <= %s GROUP BY l.customer_id
+""")
+CONSENTED = bulk.Tuples("""
+    SELECT DISTINCT customer_id FROM lending_consent
+    WHERE customer_id = ANY(%s::bigint[]) AND purpose = %s AND withdrawn_at IS NULL
+""")
 CAPS = {"PERSON": "CONSUMER_LINE_CAP", "COMPANY": "COMPANY_LINE_CAP"}
 
 
@@ -58,44 +81,28 @@ def inputs_many(
 
 def exposure(customer_id: int) -> Decimal:
     """What the customer owes or may draw already: the limits of lines, and the principal of other loans."""
-    return _drawn([customer_id]).get(customer_id, ZERO) + _limits([customer_id]).get(customer_id, ZERO)
+    drawn, limits = bulk.read((DRAWN, [[customer_id], OWING]), (LIMITS, [[customer_id]]))
+    return sum((amount for _customer_id, amount in [*drawn, *limits]), ZERO)
 
 
 def _known(applications: Sequence[Application], on: date) -> _Known:
     ids = [application.customer_id for application in applications]
-    consents = Consent.objects.filter(
-        customer_id__in=ids, purpose=Consent.Purpose.CREDIT_ASSESSMENT, withdrawn_at=None
+    limits, drawn, oldest, due, consented = bulk.read(
+        (LIMITS, [ids]),
+        (DRAWN, [ids, OWING]),
+        (OLDEST_DUE, [ids, OWING]),
+        (DUE, [ids, OWING, on + timedelta(days=MONTH_DAYS)]),
+        (CONSENTED, [ids, Consent.Purpose.CREDIT_ASSESSMENT.value]),
     )
-    owing = Loan.objects.filter(customer_id__in=ids, state__in=Loan.OWING, oldest_due_on__isnull=False)
     return _Known(
-        limits=_limits(ids),
-        drawn=_drawn(ids),
-        oldest_due=dict(owing.values_list("customer_id").annotate(oldest=Min("oldest_due_on")).order_by()),
-        due=_due(ids, on),
-        consented=set(consents.values_list("customer_id", flat=True)),
+        limits=dict(limits),
+        drawn=dict(drawn),
+        oldest_due=dict(oldest),
+        due=dict(due),
+        consented={customer_id for (customer_id,) in consented},
         accounts=_accounts(applications),
         rules=_rules(applications, on),
     )
-
-
-def _limits(customer_ids: Sequence[int]) -> dict[int, Decimal]:
-    lines = CreditLine.objects.filter(customer_id__in=customer_ids).exclude(state=CreditLine.State.CLOSED)
-    return dict(lines.values_list("customer_id").annotate(sum=Sum("base_limit")).order_by())
-
-
-def _drawn(customer_ids: Sequence[int]) -> dict[int, Decimal]:
-    loans = Loan.objects.filter(customer_id__in=customer_ids, line=None, state__in=Loan.OWING)
-    return dict(loans.values_list("customer_id").annotate(sum=Sum("principal")).order_by())
-
-
-def _due(customer_ids: Sequence[int], on: date) -> dict[int, Decimal]:
-    """What a customer has to pay us within the coming month, with what is overdue."""
-    rows = Instalment.objects.filter(
-        loan__customer_id__in=customer_ids,
-        loan__state__in=Loan.OWING,
-        due_on__lte=on + timedelta(days=MONTH_DAYS),
-    )
-    return dict(rows.values_list("loan__customer_id").annotate(sum=Sum("outstanding")).order_by())
 
 
 def _accounts(applications: Sequence[Application]) -> dict[int, Mapping[str, str]]:
@@ -105,8 +112,10 @@ def _accounts(applications: Sequence[Application]) -> dict[int, Mapping[str, str
         for row in applications
         if row.customer.kind != Customer.Kind.PERSON and row.submitted_at
     ]
+    if not asked:
+        return {}
     filed = FinancialStatement.objects.filter(company_id__in={company_id for _pk, company_id, _at in asked})
-    years = list(filed.order_by("-year", "-filed_at")) if asked else []
+    years = list(filed.order_by("-year", "-filed_at"))
     return {
         pk: next((y.figures for y in years if y.company_id == company_id and y.filed_at <= at), {})
         for pk, company_id, at in asked

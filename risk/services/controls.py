@@ -1,7 +1,7 @@
 """The controls at work: they trip with the event that trips them, and let go by themselves."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import CreditLine, LineHold, User
 from lending.services import lines, locking, notices
@@ -25,6 +25,15 @@ from risk.selectors import days as day_sums
 Latest = dict[tuple[int, int], Alert]  # by customer and control
 
 WHOLE = Decimal(1)
+# Asked with every batch of events.
+ACTIVE = bulk.Select(Control, "active ORDER BY id")
+LINES = bulk.Tuples(
+    "SELECT id FROM lending_creditline WHERE customer_id = ANY(%s::bigint[]) AND state = ANY(%s::text[])"
+)
+LATEST = bulk.Select(
+    Alert,
+    "id IN (SELECT max(id) FROM risk_alert WHERE customer_id = ANY(%s::bigint[]) GROUP BY customer_id, control_id)",
+)
 OPEN_LINES = [CreditLine.State.ACTIVE, CreditLine.State.SUSPENDED]
 
 
@@ -34,13 +43,14 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
     Call it in the transaction that moved their daily sums. Lines are locked first, so that of two batches
     about one customer the second sees what the first brought.
     """
-    controls = list(Control.objects.filter(active=True).order_by("pk"))
-    found = CreditLine.objects.filter(customer_id__in=customer_ids, state__in=OPEN_LINES)
-    locked = locking.lines(found.values_list("pk", flat=True))
+    controls, found = bulk.read((ACTIVE, []), (LINES, [list(customer_ids), [str(s) for s in OPEN_LINES]]))
+    locked = locking.lines(line_id for (line_id,) in found)
     held = [line for line in locked.values() if line.state in OPEN_LINES]
     if not controls or not held:
         return []
-    past = _latest(line.customer_id for line in held)
+    past = {
+        (alert.customer_id, alert.control_id): alert for alert in LATEST([row.customer_id for row in held])
+    }
     sums = _sums(controls, held, past, on)
     return [
         _trip(control, line, verdict, on, at)
@@ -70,15 +80,6 @@ def release(*, on: date, at: datetime) -> int:
         events.record("alert.released", alert, by=None, at=at, control=alert.control.code)
         give_back(alert=alert, by=None, at=at)
     return len(cleared)
-
-
-def _latest(customer_ids: Iterable[int]) -> Latest:
-    rows = Alert.objects.filter(customer_id__in=list(customer_ids)).order_by(
-        "customer_id", "control_id", "-pk"
-    )
-    return {
-        (alert.customer_id, alert.control_id): alert for alert in rows.distinct("customer_id", "control_id")
-    }
 
 
 def _sums(

@@ -228,7 +228,7 @@ def _lateness(value: Mapping[str, Any], at: datetime) -> dict[str, bool]:
 
 # Rows go in in one order, so that two batches that overlap wait for each other instead of locking each other
 # out; only what was truly new reaches the sums.
-INSERT = f"""
+INSERT = bulk.Tuples(f"""
     WITH r AS (
         SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[],
                              %s::timestamptz[], %s::text[])
@@ -247,7 +247,7 @@ INSERT = f"""
         SET {", ".join(f"{name} = day.{name} + EXCLUDED.{name}" for name in SUMS)}
     )
     SELECT source, external_id FROM e
-"""  # noqa: S608 - the parts are our own constants
+""")  # noqa: S608 - the parts are our own constants
 
 
 def _insert(events: Sequence[_Event], at: datetime, by: User | None) -> set[tuple[str, str]]:
@@ -255,12 +255,10 @@ def _insert(events: Sequence[_Event], at: datetime, by: User | None) -> set[tupl
     if not events:
         return set()
     columns = [
-        [getattr(event, name) for event in events]
+        bulk.literal([getattr(event, name) for event in events])
         for name in ("customer_id", "source", "external_id", "kind", "order_ref", "amount", "at", "data")
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT, [*columns, at, by.pk if by else None, settings.TIME_ZONE])
-        return set(cursor.fetchall())
+    return {*INSERT(*columns, at, by.pk if by else None, settings.TIME_ZONE)}
 
 
 def _compare(

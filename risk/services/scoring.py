@@ -7,12 +7,11 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Event
+from lending.models import Application, Customer, Event, Industry, Product
 from lending.services import applications
 from lending.shares import EVERYBODY, Share
 from risk.engine import policy
@@ -28,6 +27,22 @@ log = logging.getLogger(__name__)
 
 # Applications decided per transaction: what a crash leaves to be done again, and how long rows stay locked.
 BATCH = 20
+# Asked with every batch. An age is computed from the identity number, so customers are read whole.
+CLAIMED = bulk.Select(
+    Application,
+    "id = ANY(%s::bigint[]) AND state = 'SUBMITTED' AND NOT EXISTS (SELECT FROM risk_assessment a"
+    " WHERE a.application_id = lending_application.id) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+)
+_ITS = "id IN (SELECT {} FROM lending_application WHERE id = ANY(%s::bigint[]))"
+CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"))
+PRODUCTS = bulk.Select(Product, _ITS.format("product_id"))
+INDUSTRIES = bulk.Select(
+    Industry,
+    "code IN (SELECT c.industry_id FROM lending_application a JOIN lending_customer c ON c.id = a.customer_id"
+    " WHERE a.id = ANY(%s::bigint[]))",
+)
+MODELS = bulk.Select(ModelVersion, "segment = %s AND state IN ('CHAMPION', 'CHALLENGER') ORDER BY id")
+POLICIES = bulk.Select(PolicyVersion, "segment = %s AND state IN ('LIVE', 'SHADOW') ORDER BY id")
 WAITING = {"state": Application.State.SUBMITTED, "assessment": None}
 
 
@@ -109,21 +124,16 @@ def score_application(*, application_id: int, at: datetime, on: date) -> Assessm
 
 def panel(segment: str) -> Panel:
     """The versions that judge a segment at present."""
-    champions, challengers = _by_state(
-        ModelVersion.objects.filter(segment=segment),
-        ModelVersion.State.CHAMPION,
-        ModelVersion.State.CHALLENGER,
-    )
-    live, shadows = _by_state(
-        PolicyVersion.objects.filter(segment=segment), PolicyVersion.State.LIVE, PolicyVersion.State.SHADOW
-    )
+    models, policies = bulk.read((MODELS, [segment]), (POLICIES, [segment]))
+    champions, challengers = _by_state(models, ModelVersion.State.CHAMPION)
+    live, shadows = _by_state(policies, PolicyVersion.State.LIVE)
     return Panel(next(iter(champions), None), next(iter(live), None), challengers, shadows)
 
 
-def _by_state(versions: QuerySet[V], *states: str) -> list[list[V]]:
-    """The versions in each of these states, oldest first, in one statement."""
-    found = list(versions.filter(state__in=states).order_by("pk"))
-    return [[version for version in found if version.state == state] for state in states]
+def _by_state(versions: Sequence[V], in_charge: str) -> tuple[list[V], list[V]]:
+    """Those in charge, and the others."""
+    charged = [version for version in versions if version.state == in_charge]
+    return charged, [version for version in versions if version.state != in_charge]
 
 
 def _vectors(rows: Sequence[Application]) -> dict[int, Vector]:
@@ -176,9 +186,15 @@ class _Case:
 
 def _claim(application_ids: Sequence[int]) -> list[Application]:
     """The applications under lock, without those that another worker has or has decided."""
-    rows = Application.objects.select_for_update(no_key=True, of=("self",), skip_locked=True).order_by("pk")
-    rows = rows.select_related("customer__industry", "product").defer("customer__id_number")
-    found = rows.filter(pk__in=application_ids, **WAITING)
+    found, *parts = bulk.read(
+        (CLAIMED, [list(application_ids)]),
+        *((query, [list(application_ids)]) for query in (CUSTOMERS, INDUSTRIES, PRODUCTS)),
+    )
+    customers, industries, products = ({row.pk: row for row in rows} for rows in parts)
+    for row in found:
+        row.customer, row.product = customers[row.customer_id], products[row.product_id]
+        if row.customer.industry_id:
+            row.customer.industry = industries[row.customer.industry_id]
     by_id = {row.pk: row for row in found}
     return [by_id[pk] for pk in application_ids if pk in by_id]
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from lending import bulk
-from lending.models import Instalment, Loan
+from lending.models import Loan
 
 # Asked by the close and before every message.
 _LATE = """
@@ -20,6 +19,16 @@ WHERE (i.due_on < %s OR l.state = 'ACCELERATED') AND l.state = ANY(%s::text[]) A
 """
 LATE = bulk.Tuples(_LATE.format(only=""))
 LATE_OF = bulk.Tuples(_LATE.format(only="AND l.customer_id = ANY(%s::bigint[])"))
+# What falls due between two days, both counted, to healthy ones among these customers: by customer and day.
+COMING_DUE = bulk.Tuples(
+    """
+    SELECT l.customer_id, i.due_on, SUM(i.outstanding)
+    FROM lending_instalment i JOIN lending_loan l ON l.id = i.loan_id
+    WHERE l.state = 'ACTIVE' AND i.due_on BETWEEN %s AND %s AND i.paid_on IS NULL AND i.outstanding > 0
+      AND l.customer_id = ANY(%s::bigint[])
+    GROUP BY l.customer_id, i.due_on
+    """
+)
 DISPUTED = bulk.Tuples(
     """
     SELECT customer_id, CASE WHEN bool_or(whole) THEN NULL ELSE SUM(amount) END FROM dunning_dispute
@@ -50,13 +59,6 @@ def overdue(on: date, customer_ids: Iterable[int] | None = None) -> dict[int, Ow
     owing = [str(state) for state in Loan.OWING]
     rows = LATE(on, owing, on) if customer_ids is None else LATE_OF(on, owing, on, list(customer_ids))
     return {customer_id: Owed(amount, oldest) for customer_id, amount, oldest in rows}
-
-
-def coming_due(first: date, last: date) -> QuerySet[Instalment]:
-    """Unpaid instalments of healthy customers that fall due between the two days, both counted."""
-    return Instalment.objects.filter(
-        loan__state=Loan.State.ACTIVE, due_on__range=(first, last), paid_on=None, outstanding__gt=0
-    ).order_by()
 
 
 def disputed(customer_ids: Iterable[int]) -> dict[int, Decimal | None]:

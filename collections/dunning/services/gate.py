@@ -7,7 +7,6 @@ from decimal import Decimal
 from itertools import takewhile
 
 from django.db import connection
-from django.db.models import Sum
 from django.utils import timezone
 
 from dunning.engine import gate as engine
@@ -68,6 +67,7 @@ def _whole(value: Decimal | None) -> int | None:
 
 
 # Asked for every batch of messages.
+PLANNED = bulk.Select(Contact, "notice_id = ANY(%s::bigint[]) AND state = 'PLANNED'")
 AGREED = bulk.Tuples(
     """
     SELECT customer_id, bool_or(withdrawn_at IS NULL) FROM lending_consent
@@ -226,10 +226,7 @@ def screen_notices(batch: Sequence[Notice], *, at: datetime) -> dict[int, notice
     limits = numbers(on)
     people = {notice.customer_id: notice.customer for notice in batch if notice.purpose != notices.SERVICE}
     known = debtors(people.values(), on) if people else {}
-    planned = {
-        contact.notice_id: contact
-        for contact in Contact.objects.filter(notice__in=batch, state=Contact.State.PLANNED)
-    }
+    planned = {contact.notice_id: contact for contact in PLANNED([notice.pk for notice in batch])}
     still_due = _still_due([c for c in planned.values() if c.purpose == engine.REMINDER])
     holds: dict[int, notices.Hold] = {}
     refused = []
@@ -266,11 +263,8 @@ def _still_due(reminders: Sequence[Contact]) -> dict[tuple[int, date | None], De
     if not reminders:
         return {}
     days = [reminder.due_on for reminder in reminders if reminder.due_on]
-    rows = arrears.coming_due(min(days), max(days)).filter(
-        loan__customer_id__in={reminder.customer_id for reminder in reminders}
-    )
-    sums = rows.values("loan__customer_id", "due_on").annotate(amount=Sum("outstanding"))
-    return {(row["loan__customer_id"], row["due_on"]): row["amount"] for row in sums}
+    rows = arrears.COMING_DUE(min(days), max(days), [reminder.customer_id for reminder in reminders])
+    return {(customer_id, due_on): amount for customer_id, due_on, amount in rows}
 
 
 def _served(notice: Notice) -> engine.Debtor:

@@ -20,6 +20,12 @@ from lending.selectors import rules
 from lending.services import checks, notices
 
 Type = Transaction.Type
+# The cases of open promises, then the promises, locked in this order as whoever takes or cancels one does it. Asked
+# with every close.
+CASES = bulk.Select(
+    Case, "id IN (SELECT case_id FROM dunning_promise WHERE state = 'OPEN') ORDER BY id FOR NO KEY UPDATE"
+)
+OPEN = bulk.Select(Promise, "state = 'OPEN' AND case_id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE")
 PAYMENTS = (Type.REPAYMENT, Type.SETTLEMENT, Type.RECOVERY)
 
 
@@ -108,11 +114,12 @@ def judge(*, on: date, at: datetime) -> int:
 
 
 def _lock_open() -> list[Promise]:
-    """The open promises, locked after their cases, as whoever takes or cancels one does it."""
-    rows = Promise.objects.filter(state=Promise.State.OPEN).order_by("pk")
-    held = Case.objects.filter(pk__in=rows.values("case_id")).order_by("pk").select_for_update(no_key=True)
-    promises = rows.filter(case_id__in=[case_id for (case_id,) in held.values_list("pk")])
-    return list(promises.select_for_update(no_key=True, of=("self",)).select_related("case", "customer"))
+    """The open promises with their cases, under lock."""
+    cases = {case.pk: case for case in CASES()}
+    promises = OPEN(list(cases)) if cases else []
+    for promise in promises:
+        promise.case = cases[promise.case_id]
+    return promises
 
 
 def _judge(promise: Promise, payments: Sequence[tuple[date, Decimal]], on: date) -> bool:
@@ -156,10 +163,13 @@ def _look_at_again(judged: Sequence[Case], on: date) -> None:
 
 def _tell(judged: Sequence[Promise], *, on: date, at: datetime) -> None:
     """Thanks for what was kept, as service; word of what was not, through the gate."""
+    people = (
+        {person.pk: person for person in notices.PEOPLE([p.customer_id for p in judged])} if judged else {}
+    )
     notices.queue_many(
         [
             notices.Message(
-                customer=p.customer,
+                customer=people[p.customer_id],
                 template="promise_kept",
                 context={"amount": p.amount},
                 key=f"promise-kept:{p.pk}",
@@ -172,7 +182,7 @@ def _tell(judged: Sequence[Promise], *, on: date, at: datetime) -> None:
     contacts.plan(
         [
             contacts.Wish(
-                customer=p.customer,
+                customer=people[p.customer_id],
                 case=p.case,
                 channel=channel,
                 purpose=gate_engine.COLLECTION,
