@@ -101,6 +101,11 @@ class Tuples(Query[tuple[Any, ...]]):
         return _execute(self._sql, parameters)
 
 
+# The server plans a statement that takes an array anew each time, hoping to do better for so many values than for any
+# number. Where statements look for rows by their keys, be they one or many: until the transaction ends, plans are kept.
+KEEP_PLANS = Tuples("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
+
+
 class Select(Query[M]):
     """Rows of one model by a condition that is fixed: what follows WHERE, values as %s. They are whole unless columns
     are named; with `only` these, the others come when they are asked for."""

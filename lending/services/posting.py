@@ -62,9 +62,6 @@ ACCOUNTS = {
     "penalty_earned": (ledger.PENALTY_INCOME, -1),
 }
 
-# The server plans a statement that takes an array anew each time, hoping to do better for so many values than for any
-# number. All of a posting look for rows by their keys, be they one or many: until the transaction ends, plans are kept.
-KEEP_PLANS = bulk.Tuples("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
 # What is read for a posting, in one round trip. Lines are locked before loans, each by id, as everywhere.
 LINES = bulk.Select(
     CreditLine,
@@ -195,7 +192,7 @@ def _read(postings: Sequence[Posting], on: date) -> "_Read":
     """Lock the loans and read all that is theirs, and what the keys have posted before."""
     ids, keys = sorted({posting.loan_id for posting in postings}), [posting.key for posting in postings]
     _, billed, lines, loans, instalments, history, known, new, chart = bulk.read(
-        (KEEP_PLANS, []),
+        (bulk.KEEP_PLANS, []),
         (billed_ahead.BILLED, [on, ids]),
         (LINES, [ids]),
         (LOANS, [ids]),

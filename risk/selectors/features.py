@@ -7,6 +7,7 @@ from the event that changed it.
 
 # ruff: noqa: S608 - the queries are made of our own constants; values are parameters
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,10 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from lending import bulk
 from lending.accounts import FIGURES
 from lending.models import Customer
 from risk import features
@@ -27,6 +29,7 @@ Vector = dict[str, float | None]
 HORIZON_DAYS = 730  # facts older than that are left in peace
 INDUSTRY_MINIMUM = 20  # customers with something due; a rate over fewer says nothing
 LATE_DAYS = 30
+FEW = 100  # moments that are looked at by a plan which does not know how many they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +63,24 @@ def vectors_at(segment: str, moments: Sequence[Moment]) -> list[Vector]:
         "midnights": [at.replace(hour=0, minute=0, second=0, microsecond=0) for at in local],
         "zone": settings.TIME_ZONE,
     }
+    rows = _of_few(segment, arguments) if len(moments) <= FEW else _of_many(segment, arguments)
     names = features.names(segment)
+    return [dict(zip(names, map(_number, row), strict=True)) for row in rows]
+
+
+def _of_many(segment: str, arguments: Mapping[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(_query(segment), arguments)
-        rows = cursor.fetchall()
-    return [dict(zip(names, map(_number, row), strict=True)) for row in rows]
+        return cursor.fetchall()
+
+
+@transaction.atomic(savepoint=False)
+def _of_few(segment: str, arguments: Mapping[str, Any]) -> list[Any]:
+    """By one plan for all: to make one takes several times as long as to look at one customer."""
+    query, names = _fixed(segment)
+    values = [arguments[name] for name in names]
+    literals = [bulk.literal(value) if isinstance(value, list) else value for value in values]
+    return bulk.read((bulk.KEEP_PLANS, []), (query, literals))[1]
 
 
 def _number(value: Any) -> float | None:
@@ -253,6 +269,16 @@ SOURCES: Mapping[str, str] = {
         ) paid ON paid.row = told.row AND paid.order_ref = told.order_ref
     """,
 }  # fmt: skip
+
+
+@lru_cache
+def _fixed(segment: str) -> tuple[bulk.Tuples, list[str]]:
+    """The same query with the server's own placeholders, and the names of its values in their order."""
+    text = _query(segment)
+    names = sorted(set(re.findall(r"%\((\w+)\)s", text)))
+    for number, name in enumerate(names, start=1):
+        text = text.replace(f"%({name})s", f"${number}")
+    return bulk.Tuples(text), names
 
 
 @lru_cache

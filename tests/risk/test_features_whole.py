@@ -14,6 +14,7 @@ from lending.accounts import FIGURES
 from lending.models import Customer, Instalment, Product
 from lending.services import applications, customers, lines, loans
 from risk import catalogue, features
+from risk.selectors import features as selector
 from risk.selectors.features import Moment, vectors_at
 from risk.services import filings, training
 from risk.services.training import Case, Training
@@ -194,12 +195,18 @@ def test_training_and_serving_see_the_same(known):
 @pytest.mark.parametrize("segment", SEGMENTS)
 def test_one_statement_whatever_the_number_of_customers(at, make_customer, segment):
     moments = [Moment(make_customer(platform_ref=f"n{n}").pk, at) for n in range(3)]
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         found = vectors_at(segment, moments)
-    assert len(asked) == 1
+    assert len([one for one in asked if "MATERIALIZED" in one["sql"]]) == 1
+    assert len(asked) <= 2
     assert len(found) == 3
+
+
+def test_few_and_many_get_the_same_answers(known, monkeypatch):
+    """One plan for all serves as well as one that is made for the occasion."""
+    few = seen(known, PAST)
+    monkeypatch.setattr(selector, "FEW", 0)
+    assert seen(known, PAST) == few
 
 
 @pytest.mark.parametrize("segment", SEGMENTS)
