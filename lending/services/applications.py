@@ -230,8 +230,10 @@ def decide_many(
     What is refused stays as it was and holds up no other. Raises TransitionNotAllowed, and decides nothing, when one
     of them does not wait for a decision.
     """
-    known = {row.pk: row for row in locking.applications(decision.application_id for decision in decisions)}
-    of_age = rules.duty("MINIMUM_AGE", on) if any(one.outcome == APPROVE for one in decisions) else Decimal(0)
+    approving = any(one.outcome == APPROVE for one in decisions)
+    asked = {one.application_id for one in decisions}
+    known = {row.pk: row for row in locking.applications(asked, identified=approving)}
+    of_age = rules.duty("MINIMUM_AGE", on) if approving else Decimal(0)
     results: list[_Result | Refused] = []
     for decision in decisions:
         try:

@@ -4,7 +4,6 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from lending import events
@@ -17,12 +16,6 @@ from risk.models import ScoringFailure
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30))
 REASON = "SCORING_FAILED"
 State = ScoringFailure.State
-
-
-def ready(waiting: QuerySet[Application], at: datetime) -> QuerySet[Application]:
-    """Of the applications that wait, those that did not fail, or whose pause is over."""
-    again = Q(scoring_failure__state=State.RETRYING, scoring_failure__next_try_at__lte=at)
-    return waiting.filter(Q(scoring_failure=None) | again)
 
 
 @transaction.atomic

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Application, Customer, Event, Industry, Product
-from lending.services import applications
-from lending.shares import EVERYBODY, Share
+from lending.models import Application, Event, Industry
+from lending.services import applications, locking
+from lending.shares import CUSTOMERS, EVERYBODY, Share
 from risk.engine import policy
 from risk.judgment import Judgment
 from risk.models import Assessment, ModelVersion, PolicyVersion, Segment, segment_of
@@ -27,15 +27,24 @@ log = logging.getLogger(__name__)
 
 # Applications decided per transaction: what a crash leaves to be done again, and how long rows stay locked.
 BATCH = 20
-# Asked with every batch. An age is computed from the identity number, so customers are read whole.
+# What waits for a decision, oldest first, without what failed and pauses; and what of it nobody else has. Asked every
+# minute, and with every batch.
+_UNJUDGED = """state = 'SUBMITTED'
+AND NOT EXISTS (SELECT FROM risk_assessment a WHERE a.application_id = lending_application.id)"""
+WAITING = bulk.Select(
+    Application,
+    f"""{_UNJUDGED} AND {CUSTOMERS} AND NOT EXISTS (
+        SELECT FROM risk_scoringfailure f WHERE f.application_id = lending_application.id
+        AND (f.state = 'RETRYING' AND f.next_try_at <= %s) IS NOT TRUE
+    ) ORDER BY submitted_at, id LIMIT %s""",
+)
 CLAIMED = bulk.Select(
     Application,
-    "id = ANY(%s::bigint[]) AND state = 'SUBMITTED' AND NOT EXISTS (SELECT FROM risk_assessment a"
-    " WHERE a.application_id = lending_application.id) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+    f"id = ANY(%s::bigint[]) AND {_UNJUDGED} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
 )
-_ITS = "id IN (SELECT {} FROM lending_application WHERE id = ANY(%s::bigint[]))"
-CUSTOMERS = bulk.Select(Customer, _ITS.format("customer_id"))
-PRODUCTS = bulk.Select(Product, _ITS.format("product_id"))
+FAILED = bulk.Tuples(
+    "SELECT application_id FROM risk_scoringfailure WHERE application_id = ANY(%s::bigint[])"
+)
 INDUSTRIES = bulk.Select(
     Industry,
     "code IN (SELECT c.industry_id FROM lending_application a JOIN lending_customer c ON c.id = a.customer_id"
@@ -43,7 +52,6 @@ INDUSTRIES = bulk.Select(
 )
 MODELS = bulk.Select(ModelVersion, "segment = %s AND state IN ('CHAMPION', 'CHALLENGER') ORDER BY id")
 POLICIES = bulk.Select(PolicyVersion, "segment = %s AND state IN ('LIVE', 'SHADOW') ORDER BY id")
-WAITING = {"state": Application.State.SUBMITTED, "assessment": None}
 
 
 @dataclass(frozen=True)
@@ -64,15 +72,17 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     holds up none of the others. `on` is the day of `at` unless given; of the customers, those in `share` are looked at.
     """
     on = on or timezone.localtime(at).date()
-    waiting = failures.ready(share.of_customers(Application.objects.filter(**WAITING)), at)
-    rows = waiting.select_related("customer", "product", "scoring_failure").defer("customer__id_number")
-    rows = rows.order_by("submitted_at", "pk")
-    vectors, found = _vectors_that_can_be(list(rows[:limit]), at)
+    waiting = WAITING(*share.params, at, limit)
+    if not waiting:
+        return 0
+    ids = [row.pk for row in waiting]
+    locking.join(waiting, *bulk.read((locking.CUSTOMERS, [ids]), (locking.PRODUCTS, [ids])))
+    vectors, found = _vectors_that_can_be(waiting, at)
     panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
     scored = sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
-    if failed_before := [row.pk for row in found if hasattr(row, "scoring_failure")]:
-        failures.settle(application_ids=failed_before)
+    if failed_before := FAILED(ids):
+        failures.settle(application_ids=[application_id for (application_id,) in failed_before])
     return scored
 
 
@@ -186,15 +196,14 @@ class _Case:
 
 def _claim(application_ids: Sequence[int]) -> list[Application]:
     """The applications under lock, without those that another worker has or has decided."""
-    found, *parts = bulk.read(
-        (CLAIMED, [list(application_ids)]),
-        *((query, [list(application_ids)]) for query in (CUSTOMERS, INDUSTRIES, PRODUCTS)),
+    ids = list(application_ids)
+    found, customers, products, industries = bulk.read(
+        (CLAIMED, [ids]), (locking.IDENTIFIED, [ids]), (locking.PRODUCTS, [ids]), (INDUSTRIES, [ids])
     )
-    customers, industries, products = ({row.pk: row for row in rows} for rows in parts)
-    for row in found:
-        row.customer, row.product = customers[row.customer_id], products[row.product_id]
-        if row.customer.industry_id:
-            row.customer.industry = industries[row.customer.industry_id]
+    standing = {industry.pk: industry for industry in industries}
+    for customer in customers:
+        customer.industry = standing.get(customer.industry_id)
+    locking.join(found, customers, products)
     by_id = {row.pk: row for row in found}
     return [by_id[pk] for pk in application_ids if pk in by_id]
 
