@@ -8,9 +8,11 @@ errors.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg
@@ -67,9 +69,8 @@ def _send(sql: str, parameters: Sequence[Any], _many: bool, context: Any) -> psy
 @cache
 def _numbered(sql: str) -> bytes:
     """The text with the server's own $1, $2, ... for each %s, which the driver would look for each time anew."""
-    first, *others = sql.split("%s")
-    numbered = "".join([first, *(f"${number}{part}" for number, part in enumerate(others, 1))])
-    return numbered.replace("%%", "%").encode()
+    numbers = count(1)
+    return re.sub("%%|%s", lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", sql).encode()
 
 
 def _given(value: Any) -> Any:

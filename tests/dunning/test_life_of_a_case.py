@@ -345,3 +345,14 @@ def test_the_strategy_only_works_cases_whose_day_has_come(overdue, django_assert
     with django_assert_max_num_queries(14):
         assert strategy.work_cases(on=day, at=moment(day)) == 0
         assert strategy.remind(on=day, at=moment(day)) == 0
+
+
+def test_who_is_late_gets_no_reminder_even_before_the_case_is_open(make_loan, pay):
+    """The close plans reminders while it opens and closes the cases."""
+    loan = make_loan()
+    first, second = loan.instalments.order_by("number")[:2]
+    day = second.due_on - 3 * DAY
+    assert strategy.remind(on=day, at=moment(day)) == 0
+    assert not Case.objects.exists()
+    pay(loan.customer, str(first.outstanding))
+    assert strategy.remind(on=day, at=moment(day)) > 0
