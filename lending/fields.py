@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -28,9 +29,25 @@ def rate(verbose_name: Any = None, **options: Any) -> models.DecimalField:
     return models.DecimalField(verbose_name, max_digits=12, decimal_places=8, **options)
 
 
-def state(states: type[models.TextChoices], default: str, verbose_name: Any = None) -> FSMField:
-    """The column of a state machine; only transitions may change it. Pair it with `known_states`."""
-    return FSMField(verbose_name, max_length=16, choices=states.choices, default=default, protected=True)
+class StateField(FSMField):
+    """The column of a state machine; only transitions may change it.
+
+    Migrations see plain text. The database knows no transitions, and each column that has them looks at every model
+    that a migration makes, again and again.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"protected": True, **options})
+
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
+        name, _path, args, options = super().deconstruct()
+        del options["protected"]
+        return name, "django.db.models.CharField", args, options
+
+
+def state(states: type[models.TextChoices], default: str, verbose_name: Any = None) -> StateField:
+    """A `StateField` of these states. Pair it with `known_states`."""
+    return StateField(verbose_name, max_length=16, choices=states.choices, default=default)
 
 
 def known_states(model: str, states: type[models.TextChoices]) -> models.CheckConstraint:
