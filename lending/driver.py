@@ -11,7 +11,6 @@ from psycopg.types.numeric import Int4
 # but the last hundred, and the server would plan the others anew each time.
 STATEMENTS = 500
 
-SMALL = range(-(2**31), 2**31)
 SmallNumber = adapters.get_dumper(Int4, PyFormat.BINARY)
 AnyNumber = adapters.get_dumper(int, PyFormat.BINARY)
 
@@ -25,13 +24,17 @@ class WholeNumber(Dumper):
     _any: Any = AnyNumber(int)
 
     def get_key(self, obj: int, format: PyFormat) -> DumperKey:
-        return SmallNumber if obj in SMALL else self._any.get_key(obj, format)
+        return SmallNumber if _is_small(obj) else self._any.get_key(obj, format)
 
     def upgrade(self, obj: int, format: PyFormat) -> Any:
-        return self._small if obj in SMALL else self._any.upgrade(obj, format)
+        return self._small if _is_small(obj) else self._any.upgrade(obj, format)
 
     def dump(self, obj: int) -> Buffer | None:
         return self.upgrade(obj, PyFormat.BINARY).dump(obj)
+
+
+def _is_small(number: int) -> bool:
+    return -(2**31) <= number < 2**31
 
 
 def set_up(connection: Any, **kwargs: Any) -> None:

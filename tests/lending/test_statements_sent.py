@@ -8,7 +8,7 @@ from django.db.models import F
 
 from config.simulation.silence import quiet
 from lending import bulk, events
-from lending.models import Customer, Event
+from lending.models import AssetClass, Customer, Event
 from lending.services import customers
 
 AT = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -38,6 +38,7 @@ def test_small_and_large_numbers_share_a_plan():
         assert [same(number)[0][0] for number in (SMALL, LARGE, -LARGE)] == [SMALL, LARGE, -LARGE]
     assert plans("%number_of_one_type%") == 1
     assert same(HUGE) == [(HUGE,)]
+    assert same(AssetClass.LOSS) == [(5,)]
 
 
 def test_lists_share_a_plan_however_many_and_large_their_numbers_are():
