@@ -1,6 +1,7 @@
 import hypothesis
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 from config.local import browser
 
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def in_the_language_of_the_house() -> None:
+    """A request leaves its language behind in the thread; whatever test comes next does not speak it."""
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ from dunning.services import contacts, gate, legal, turn
 from dunning.services.cases import parts
 from lending import bulk, events
 from lending.errors import Refused
-from lending.models import Customer, Event, Loan, NoticeTemplate, User
+from lending.models import Event, Loan, NoticeTemplate, User
 from lending.selectors import rules
+from lending.services import notices
 
 # What has been taken for a due date: a refused step is tried again, one that could not be delivered is not.
 TAKEN = Q(state__in=[Contact.State.PLANNED, Contact.State.DONE]) | Q(rule=gate.UNDELIVERED)
@@ -210,8 +211,8 @@ def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[
 
 
 def _reminders(bills: Sequence[tuple[StrategyStep, Bill]]) -> list[contacts.Wish]:
-    ids = arrears.unnested({customer_id for _step, (customer_id, _day, _amount) in bills})
-    people = {person.pk: person for person in Customer.objects.filter(pk__in=ids).defer("id_number")}
+    ids = {customer_id for _step, (customer_id, _day, _amount) in bills}
+    people = {person.pk: person for person in notices.PEOPLE(list(ids))}
     return [
         contacts.Wish(
             customer=people[customer_id],
