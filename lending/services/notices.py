@@ -92,6 +92,12 @@ class Hold:
     until: datetime | None = None
 
 
+def people(ids: Iterable[int]) -> dict[int, Customer]:
+    """The customers that messages are for, by number; their identity numbers only when asked for."""
+    wanted = sorted(set(ids))
+    return {person.pk: person for person in PEOPLE(wanted)} if wanted else {}
+
+
 def queue(
     *,
     customer: Customer,
@@ -313,9 +319,9 @@ def _send_batch(at: datetime, size: int, share: Share) -> int:
     batch = DUE(at, *share.params, size)
     if not batch:
         return 0
-    people = {person.pk: person for person in PEOPLE([notice.customer_id for notice in batch])}
+    known = people(notice.customer_id for notice in batch)
     for notice in batch:
-        notice.customer = people[notice.customer_id]
+        notice.customer = known[notice.customer_id]
     holds = _screened(batch, at)
     for notice in batch:
         if hold := holds.get(notice.pk):

@@ -60,9 +60,7 @@ def _announce(rows: Sequence[Statement], at: datetime) -> None:
             for row in rows
         ]
     )
-    people = (
-        {person.pk: person for person in notices.PEOPLE([row.customer_id for row in rows])} if rows else {}
-    )
+    people = notices.people(row.customer_id for row in rows)
     notices.queue_many([_message(people[row.customer_id], row, row.amount) for row in rows], at=at)
 
 

@@ -48,9 +48,7 @@ def watch(*, customer_ids: Collection[int], on: date, at: datetime) -> list[Aler
     held = [line for line in locked.values() if line.state in OPEN_LINES]
     if not controls or not held:
         return []
-    past = {
-        (alert.customer_id, alert.control_id): alert for alert in LATEST([row.customer_id for row in held])
-    }
+    past = _by_control(LATEST([row.customer_id for row in held]))
     sums = _sums(controls, held, past, on)
     return [
         _trip(control, line, verdict, on, at)
@@ -66,7 +64,7 @@ def release(*, on: date, at: datetime) -> int:
     open_alerts = Alert.objects.filter(state=Alert.State.OPEN)
     by_line = locking.lines(open_alerts.values_list("line_id", flat=True))
     found = list(open_alerts.filter(line_id__in=by_line).select_related("control").order_by("pk"))
-    past = {(alert.customer_id, alert.control_id): alert for alert in found}
+    past = _by_control(found)
     sums = _sums([alert.control for alert in found], list(by_line.values()), past, on) if found else {}
     cleared = [
         alert
@@ -80,6 +78,10 @@ def release(*, on: date, at: datetime) -> int:
         events.record("alert.released", alert, by=None, at=at, control=alert.control.code)
         give_back(alert=alert, by=None, at=at)
     return len(cleared)
+
+
+def _by_control(alerts: Sequence[Alert]) -> Latest:
+    return {(alert.customer_id, alert.control_id): alert for alert in alerts}
 
 
 def _sums(

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from lending import events
+from lending import bulk, events
 from lending.errors import Refused
 from lending.models import Application, User
 from lending.services import applications
@@ -16,6 +16,12 @@ from risk.models import ScoringFailure
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30))
 REASON = "SCORING_FAILED"
 State = ScoringFailure.State
+# Those of some applications that were scored after all; asked with every run.
+SCORED = bulk.Select(
+    ScoringFailure,
+    "application_id = ANY(%s::bigint[]) AND state = 'RETRYING' AND EXISTS (SELECT FROM risk_assessment a"
+    " WHERE a.application_id = risk_scoringfailure.application_id) FOR NO KEY UPDATE",
+)
 
 
 @transaction.atomic
@@ -37,11 +43,7 @@ def note(*, application_id: int, error: Exception, at: datetime) -> ScoringFailu
 @transaction.atomic
 def settle(*, application_ids: Collection[int]) -> int:
     """Those of them that were scored after all are no failures any more."""
-    rows = list(
-        ScoringFailure.objects.select_for_update(no_key=True, of=("self",)).filter(
-            application_id__in=application_ids, state=State.RETRYING, application__assessment__isnull=False
-        )
-    )
+    rows = SCORED(list(application_ids))
     for row in rows:
         row.scored()
         row.save(update_fields=["state"])

@@ -42,9 +42,6 @@ CLAIMED = bulk.Select(
     Application,
     f"id = ANY(%s::bigint[]) AND {_UNJUDGED} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
 )
-FAILED = bulk.Tuples(
-    "SELECT application_id FROM risk_scoringfailure WHERE application_id = ANY(%s::bigint[])"
-)
 INDUSTRIES = bulk.Select(
     Industry,
     "code IN (SELECT c.industry_id FROM lending_application a JOIN lending_customer c ON c.id = a.customer_id"
@@ -81,8 +78,7 @@ def score_waiting(*, at: datetime, on: date | None = None, limit: int = 100, sha
     panels = {segment: panel(segment) for segment in {segment_of(row) for row in found}}
     batches = [found[first : first + BATCH] for first in range(0, len(found), BATCH)]
     scored = sum(_score_batch([row.pk for row in batch], vectors, panels, at, on) for batch in batches)
-    if failed_before := FAILED(ids):
-        failures.settle(application_ids=[application_id for (application_id,) in failed_before])
+    failures.settle(application_ids=ids)
     return scored
 
 

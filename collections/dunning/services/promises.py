@@ -163,9 +163,7 @@ def _look_at_again(judged: Sequence[Case], on: date) -> None:
 
 def _tell(judged: Sequence[Promise], *, on: date, at: datetime) -> None:
     """Thanks for what was kept, as service; word of what was not, through the gate."""
-    people = (
-        {person.pk: person for person in notices.PEOPLE([p.customer_id for p in judged])} if judged else {}
-    )
+    people = notices.people(p.customer_id for p in judged)
     notices.queue_many(
         [
             notices.Message(

@@ -211,8 +211,7 @@ def _bills(step: StrategyStep, early: Sequence[StrategyStep], on: date) -> list[
 
 
 def _reminders(bills: Sequence[tuple[StrategyStep, Bill]]) -> list[contacts.Wish]:
-    ids = {customer_id for _step, (customer_id, _day, _amount) in bills}
-    people = {person.pk: person for person in notices.PEOPLE(list(ids))}
+    people = notices.people(customer_id for _step, (customer_id, _day, _amount) in bills)
     return [
         contacts.Wish(
             customer=people[customer_id],
